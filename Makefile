@@ -1,0 +1,82 @@
+# Everything a developer does; `make help` lists the targets.
+PYTHON ?= python3
+PORT ?= 4566
+ATHENA_PORT ?= 4567
+SCOPES ?= telemetry:write telemetry:read reports:run
+
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/core/python
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate
+LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
+
+.DEFAULT_GOAL := help
+.PHONY: help install up down token test lint format bench layers openapi lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed infra/node_modules/.installed ## install the locked dependencies (Python and the CDK command line)
+
+$(VENV)/.installed: infra/requirements.txt infra/requirements-uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wattline needs Python 3.11 or later; say make PYTHON=<python>")'
+	@echo "installing the Python dependencies into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r infra/requirements-uv.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode infra/requirements.txt
+	@touch $@
+
+infra/node_modules/.installed: infra/package-lock.json
+	@command -v npm >/dev/null || { echo "wattline's infrastructure needs Node.js 20 or later, with npm"; exit 1; }
+	@echo "installing the CDK command line"
+	@cd infra && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+up: install ## start the local cloud, deploy, post sample data, print how to use it (PORT=, ATHENA_PORT=)
+	@$(BIN)/python -m infra.local up --port $(PORT) --athena-port $(ATHENA_PORT)
+
+down: ## stop what `make up` started
+	@test ! -x $(BIN)/python || $(BIN)/python -m infra.local down --port $(PORT) --athena-port $(ATHENA_PORT)
+
+token: install ## print a token for the local stack (SCOPES="telemetry:read")
+	@$(BIN)/python -m infra.local token --scopes "$(SCOPES)"
+
+lint: install ## ruff, mypy and the import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --config pyproject.toml
+
+format: install ## mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+test: lint layers ## the whole gate: lint, then every test
+	@$(BIN)/pytest tests
+
+bench: install ## run the benchmarks and print their tables
+	@$(BIN)/python -m tests.benchmarks
+
+layers: build/layers/core_deps/.built build/layers/parquet_deps/.built ## build the dependency layers for AWS Lambda (arm64, Python 3.13)
+
+build/layers/%/.built: layers/%/requirements.txt | install
+	@echo "building the layer $* for AWS Lambda"
+	@rm -rf $(@D)
+	@$(BIN)/uv pip install --quiet --require-hashes --only-binary :all: $(LAMBDA) --no-deps \
+		--target $(@D)/python -r $<
+	@$(BIN)/python -m infra.strip_layer $(@D)/python
+	@touch $@
+
+openapi: install ## write the OpenAPI document anew
+	@$(BIN)/python -m wattline.api.openapi > build-openapi.tmp && mv build-openapi.tmp layers/core/python/wattline/api/openapi.json
+
+lock: install ## resolve the dependencies anew
+	@$(COMPILE) --universal --python-version 3.11 infra/requirements.in -o infra/requirements.txt
+	@grep '^uv==' infra/requirements.txt | cut -d' ' -f1 | $(COMPILE) --universal --python-version 3.11 - -o infra/requirements-uv.txt
+	@for layer in core_deps parquet_deps; do \
+		$(COMPILE) $(LAMBDA) -c infra/requirements.txt layers/$$layer/requirements.in -o layers/$$layer/requirements.txt; done
+	@cd infra && npm install --package-lock-only --no-audit --no-fund
+
+clean: down ## stop the local stack and remove everything that was built or installed
+	@rm -rf $(VENV) build .local infra/node_modules

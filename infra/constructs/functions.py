@@ -1,0 +1,175 @@
+"""Every function: its size, its settings, and exactly what it may do."""
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from constructs import Construct
+
+from infra.constructs.dependency_layers import Layers
+from infra.constructs.lake_bucket import HISTORY, QUERY_RESULTS
+from infra.constructs.python_function import PythonFunction, Size
+from infra.environments import Environment
+from wattline.tables import TABLES
+
+if TYPE_CHECKING:
+    from infra.stacks.data import DataStack
+
+GATEWAY_PATIENCE = Duration.seconds(29)
+"""API Gateway waits no longer for a function."""
+
+HISTORY_WRITER_TIMEOUT = Duration.seconds(60)
+HISTORY_BATCH = 1_000
+"""Messages in one delivery; Lambda's limit of 6 MB a request ends it earlier where messages are large."""
+
+
+class Functions(Construct):
+    """`http` by name, `authorizer`, and the `alarms` of all."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, environment: Environment, layers: Layers, data: "DataStack"
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._environment = environment
+        self._layers = layers
+        self._data = data
+        ingestion = self._ingestion()
+        query = self._query()
+        web = self._web()
+        authorizer = self._authorizer()
+        history_writer = self._history_writer()
+        self.authorizer: lambda_.IFunction = authorizer.function
+        self.http: dict[str, lambda_.IFunction] = {
+            "ingestion": ingestion.function,
+            "query": query.function,
+            "web": web.function,
+        }
+        self.alarms = [each.alarm for each in (ingestion, query, web, authorizer, history_writer)]
+
+    def _ingestion(self) -> PythonFunction:
+        return PythonFunction(
+            self,
+            "Ingestion",
+            name="ingestion",
+            environment=self._environment,
+            layers=self._layers.core,
+            size=Size(memory_mb=1_769, timeout=GATEWAY_PATIENCE),
+            variables={
+                "HOT_TABLE": self._data.hot_table.table_name,
+                "HISTORY_QUEUE_URL": self._data.history_queue.queue.queue_url,
+            },
+            statements=[
+                _allow(["dynamodb:BatchWriteItem"], self._data.hot_table.table_arn),
+                _allow(["sqs:SendMessage"], self._data.history_queue.queue.queue_arn),
+            ],
+        )
+
+    def _query(self) -> PythonFunction:
+        data, catalog = self._data, self._data.catalog
+        stack = Stack.of(self)
+        results = data.lake.objects_under(QUERY_RESULTS)
+        database = stack.format_arn(service="glue", resource="database", resource_name=catalog.database_name)
+        tables = [
+            stack.format_arn(service="glue", resource="table", resource_name=f"{catalog.database_name}/{table}")
+            for table in TABLES
+        ]
+        query = PythonFunction(
+            self,
+            "Query",
+            name="query",
+            environment=self._environment,
+            layers=self._layers.core,
+            size=Size(memory_mb=1_769, timeout=GATEWAY_PATIENCE),
+            variables={
+                "HOT_TABLE": data.hot_table.table_name,
+                "ATHENA_WORKGROUP": catalog.workgroup_name,
+                "GLUE_DATABASE": catalog.database_name,
+            },
+            statements=[
+                _allow(["dynamodb:Query", "dynamodb:GetItem"], data.hot_table.table_arn),
+                _allow(
+                    ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:StopQueryExecution"],
+                    stack.format_arn(service="athena", resource="workgroup", resource_name=catalog.workgroup_name),
+                ),
+                _allow(
+                    ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"],
+                    stack.format_arn(service="glue", resource="catalog"),
+                    database,
+                    *tables,
+                ),
+                _allow(["s3:GetObject"], data.lake.objects_under(HISTORY)),
+                _allow(["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], results),
+                _allow(["s3:ListBucket", "s3:GetBucketLocation"], data.bucket.bucket_arn),
+            ],
+        )
+        query.acknowledge_wildcard(data.lake.objects_under(HISTORY), "which objects a query reads, Athena decides")
+        query.acknowledge_wildcard(results, "Athena names the results of a query after its execution")
+        return query
+    def _web(self) -> PythonFunction:
+        queue = self._data.history_queue
+        return PythonFunction(
+            self,
+            "Web",
+            name="web",
+            environment=self._environment,
+            layers=self._layers.core,
+            size=Size(memory_mb=512, timeout=Duration.seconds(10)),
+            variables={
+                "QUEUE_URLS": Stack.of(self).to_json_string(
+                    {"history": queue.queue.queue_url, "history_dlq": queue.dead_letters.queue_url}
+                )
+            },
+            statements=[_allow(["sqs:GetQueueAttributes"], queue.queue.queue_arn, queue.dead_letters.queue_arn)],
+        )
+
+    def _authorizer(self) -> PythonFunction:
+        tokens = self._environment.tokens
+        keys = {"JWKS_URL": tokens.jwks_url} if tokens.jwks_url else {"JWKS": tokens.jwks or ""}
+        return PythonFunction(
+            self,
+            "Authorizer",
+            name="authorizer",
+            environment=self._environment,
+            layers=self._layers.core,
+            size=Size(memory_mb=512, timeout=Duration.seconds(10)),
+            variables={"JWT_ISSUER": tokens.issuer, "JWT_AUDIENCE": tokens.audience, **keys},
+        )
+
+    def _history_writer(self) -> PythonFunction:
+        queue = self._data.history_queue
+        writer = PythonFunction(
+            self,
+            "HistoryWriter",
+            name="history_writer",
+            environment=self._environment,
+            layers=self._layers.parquet,
+            size=Size(memory_mb=1_769, timeout=HISTORY_WRITER_TIMEOUT),
+            variables={
+                "HOT_TABLE": self._data.hot_table.table_name,
+                "BUCKET": self._data.bucket.bucket_name,
+                "HISTORY_DLQ_URL": queue.dead_letters.queue_url,
+            },
+            statements=[
+                _allow(["dynamodb:BatchWriteItem"], self._data.hot_table.table_arn),
+                _allow(["s3:PutObject"], self._data.lake.objects_under(HISTORY)),
+                _allow(["sqs:SendMessage"], queue.dead_letters.queue_arn),
+            ],
+        )
+        writer.acknowledge_wildcard(
+            self._data.lake.objects_under(HISTORY), "an object's key holds its date and a name of its own"
+        )
+        writer.function.add_event_source(
+            event_sources.SqsEventSource(
+                queue.queue,
+                batch_size=HISTORY_BATCH,
+                max_batching_window=self._environment.history_window,
+                report_batch_item_failures=True,
+            )
+        )
+        return writer
+
+
+def _allow(actions: list[str], *resources: str) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=actions, resources=list(resources))

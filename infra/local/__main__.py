@@ -1,0 +1,88 @@
+"""The commands behind `make up`, `make down` and `make token`."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from infra.local import samples, tokens
+from infra.local.cloud import ROOT, LocalCloud
+from infra.local.processes import LocalRunError
+from wattline.api.routes import Scope
+
+STATE = ROOT / ".local"
+
+
+def main() -> int:
+    """Exit code 0, or 1 with a message that says what to do."""
+    arguments = _arguments()
+    cloud = LocalCloud(STATE, arguments.port, arguments.athena_port)
+    try:
+        match arguments.command:
+            case "up":
+                _up(cloud)
+            case "down":
+                ended = cloud.down()
+                print(f"stopped: {', '.join(ended)}" if ended else "nothing was running")
+            case "token":
+                print(tokens.mint(STATE, _checked(arguments.scopes), days=arguments.days))
+    except LocalRunError as error:
+        print(f"\nwattline: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("command", choices=["up", "down", "token"])
+    parser.add_argument("--port", type=int, default=4566)
+    parser.add_argument("--athena-port", type=int, default=4567)
+    parser.add_argument("--scopes", default=" ".join(scope.value for scope in Scope))
+    parser.add_argument("--days", type=float, default=30)
+    return parser.parse_args()
+
+
+def _checked(scopes: str) -> list[str]:
+    wanted = scopes.split()
+    known = [scope.value for scope in Scope]
+    for scope in wanted:
+        if scope not in known:
+            raise LocalRunError(f"there is no scope {scope}; the scopes are {', '.join(known)}")
+    return wanted
+
+
+def _up(cloud: LocalCloud) -> None:
+    started = time.monotonic()
+
+    def progress(step: str) -> None:
+        print(f"[{time.monotonic() - started:5.1f} s] {step}", flush=True)
+
+    outputs = cloud.up(progress)
+    for line in samples.post_all(outputs, ROOT / "events" / "samples"):
+        progress(line)
+    progress("up\n")
+    print(_welcome(outputs, STATE))
+
+
+def _welcome(outputs: dict[str, str], state: Path) -> str:
+    api = outputs["api_url"]
+    shown = state.relative_to(Path.cwd()) if state.is_relative_to(Path.cwd()) else state
+    token = json.dumps(outputs["token"])
+    return f"""API      {api}
+Docs     {api}/docs
+Token    {outputs["token"]}
+         (all scopes, 30 days, good for this local stack only; also in {shown}/outputs.json)
+
+Try it:
+TOKEN={token}
+curl -s {api}/health
+curl -s -X POST {api}/data -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+-d '{{"spaceship_id": "falcon", "units": "kW", "data": [{{"datetime": "2018-08-24T00:00:00Z", "value": 12}}]}}'
+curl -s "{api}/data?spaceship_id=sample-hourly&start=2018-08-24T00:00:00Z&end=2018-08-25T00:00:00Z" \
+-H "Authorization: Bearer $TOKEN"
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

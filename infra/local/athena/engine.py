@@ -1,0 +1,172 @@
+"""Translate Athena's SQL to DuckDB's and run it over the tables of the history."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from threading import Event
+from typing import TYPE_CHECKING
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+
+from infra.local.athena.lake import ScanCount, dataset
+from wattline.tables import TABLES
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class QueryRefused(Exception):
+    """The query is wrong, or beyond what this engine translates; the message is Athena's in style."""
+
+
+class QueryCancelled(Exception):
+    """It was stopped while it ran."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a result, with Athena's name of its type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """Rows of texts (None is NULL), and what was read for them."""
+
+    columns: list[Column]
+    rows: list[tuple[str | None, ...]]
+    scanned_bytes: int
+    scanned_objects: int
+
+
+class Query:
+    """One query. `run` may be called once; `cancel` from any thread."""
+
+    def __init__(self, sql: str, parameters: Sequence[str]) -> None:
+        self._sql = sql
+        self._parameters = parameters
+        self._connection = duckdb.connect(config={"enable_external_access": False, "threads": 2})
+        self._cancelled = Event()
+
+    def cancel(self) -> None:
+        """Stop it."""
+        self._cancelled.set()
+        self._connection.interrupt()
+
+    def run(self, s3: "S3Client", bucket: str) -> Result:
+        """Raises QueryRefused or QueryCancelled."""
+        tree = bind(parse(self._sql), self._parameters)
+        scanned = ScanCount()
+        for name in table_names(tree):
+            self._connection.register(name, dataset(s3, bucket, TABLES[name], scanned))
+        if self._cancelled.is_set():
+            raise QueryCancelled
+        try:
+            self._connection.execute("SET TimeZone = 'UTC'")
+            answer = self._connection.execute(to_duckdb(tree))
+            columns = [Column(name, athena_type(str(kind))) for name, kind, *_ in answer.description or ()]
+            rows = [tuple(map(text, row)) for row in answer.fetchall()]
+        except duckdb.InterruptException as error:
+            raise QueryCancelled from error
+        except duckdb.Error as error:
+            raise QueryRefused(f"GENERIC_USER_ERROR: {error}") from error
+        finally:
+            self._connection.close()
+        return Result(columns, rows, scanned.bytes, len(scanned.keys))
+
+
+def parse(sql: str) -> exp.Query:
+    """One SELECT of Athena's dialect. Raises QueryRefused."""
+    try:
+        trees = sqlglot.parse(sql, dialect="athena", error_level=sqlglot.ErrorLevel.RAISE)
+    except sqlglot.errors.SqlglotError as error:
+        raise QueryRefused(f"SYNTAX_ERROR: {error}") from error
+    if len(trees) != 1 or not isinstance(trees[0], exp.Query):
+        raise QueryRefused("NOT_SUPPORTED: this engine runs one SELECT at a time")
+    return trees[0]
+
+
+def bind(tree: exp.Query, parameters: Sequence[str]) -> exp.Query:
+    """Put the execution parameters, which are pieces of SQL text, where the question marks stand."""
+    holes = list(tree.find_all(exp.Placeholder, bfs=False))
+    if len(holes) != len(parameters):
+        raise QueryRefused(f"INVALID_PARAMETER_USAGE: Incorrect number of parameters: expected {len(holes)} but found {len(parameters)}")
+    for hole, parameter in zip(holes, parameters, strict=True):
+        if hole.find_ancestor(exp.Where) is None:
+            raise QueryRefused("SYNTAX_ERROR: a parameter may stand in a WHERE clause only")
+        hole.replace(_literal(parameter))
+    return tree
+
+
+def _literal(parameter: str) -> exp.Expression:
+    try:
+        value = sqlglot.parse_one(parameter, dialect="athena")
+    except sqlglot.errors.SqlglotError as error:
+        raise QueryRefused(f"SYNTAX_ERROR: the parameter {parameter!r} is not SQL: {error}") from error
+    inner = value.this if isinstance(value, exp.Neg) else value
+    if not isinstance(inner, exp.Literal | exp.Boolean | exp.Null):
+        raise QueryRefused(f"SYNTAX_ERROR: the parameter {parameter!r} is not a literal; texts need single quotes")
+    return value
+
+
+def table_names(tree: exp.Query) -> set[str]:
+    """The history tables a query reads. Raises QueryRefused for one that is not in the catalog."""
+    defined = {cte.alias for cte in tree.find_all(exp.CTE)}
+    names = {table.name for table in tree.find_all(exp.Table)} - defined
+    for name in names - TABLES.keys():
+        raise QueryRefused(f"TABLE_NOT_FOUND: Table {name!r} does not exist")
+    return names
+
+
+def to_duckdb(tree: exp.Query) -> str:
+    """The same query in DuckDB's dialect. Raises QueryRefused for what has no sure translation."""
+    for call in tree.find_all(exp.Anonymous):
+        raise QueryRefused(f"FUNCTION_NOT_FOUND: no translation for the function {call.name}")
+    try:
+        return tree.sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE)
+    except sqlglot.errors.SqlglotError as error:
+        raise QueryRefused(f"NOT_SUPPORTED: {error}") from error
+
+
+_TYPES = {
+    "VARCHAR": "varchar",
+    "BIGINT": "bigint",
+    "HUGEINT": "bigint",  # DuckDB's sum of bigints
+    "INTEGER": "integer",
+    "DOUBLE": "double",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "TIMESTAMP": "timestamp",
+    "TIMESTAMP_MS": "timestamp",
+}
+
+
+def athena_type(kind: str) -> str:
+    """Athena's name of a DuckDB type. Raises QueryRefused for one that the product has no use for."""
+    name = "decimal" if kind.startswith("DECIMAL") else _TYPES.get(kind)
+    if name is None:
+        raise QueryRefused(f"NOT_SUPPORTED: results of type {kind}")
+    return name
+
+
+def text(value: object) -> str | None:
+    """A value as Athena writes it: timestamps with milliseconds and a space, decimals with all their digits."""
+    match value:
+        case None:
+            return None
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            return value.isoformat(sep=" ", timespec="milliseconds")
+        case date() | str() | int():
+            return str(value)
+        case Decimal():
+            return f"{value:f}"
+        case float():
+            return repr(value)
+    raise QueryRefused(f"NOT_SUPPORTED: a value of type {type(value).__name__}")

@@ -1,0 +1,121 @@
+"""Processes that outlive the command that started them, found again by their pid file."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HOST = "127.0.0.1"
+_STOP_SECONDS = 10
+
+
+class LocalRunError(Exception):
+    """Something a person must do; the message says what."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A background process that listens on a port of 127.0.0.1; its pid and log lie in `state`."""
+
+    name: str
+    port: int
+    command: Sequence[str]
+    state: Path
+    port_option: str
+    """How a user chooses another port, for the message about a taken one."""
+
+    @property
+    def log(self) -> Path:
+        """Everything it prints."""
+        return self.state / f"{self.name}.log"
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.state / f"{self.name}.pid"
+
+    def is_running(self) -> bool:
+        """Whether the process of the pid file is alive and still the one that was started."""
+        return self._pid() is not None
+
+    def _pid(self) -> int | None:
+        """A pid may have been given to somebody else since; the command line tells."""
+        try:
+            pid, *command = self._pid_file.read_text().splitlines()
+            running = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode().split("\0")
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            return None
+        return int(pid) if running == command else None
+
+    def start(self, environment: Mapping[str, str]) -> None:
+        """Start it unless it runs, and wait until it listens. Raises LocalRunError."""
+        if self.is_running():
+            return
+        if not port_is_free(self.port):
+            raise LocalRunError(
+                f"port {self.port} for {self.name} is taken by another program; "
+                f"stop that, or choose another port: make up {self.port_option}=<port>"
+            )
+        self.state.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own command
+                self.command,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._pid_file.write_text("\n".join([str(process.pid), *self.command]))
+        deadline = time.monotonic() + 60
+        while port_is_free(self.port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise LocalRunError(f"{self.name} did not start; {self.log} says why:\n{tail(self.log)}")
+            time.sleep(0.05)
+
+    def stop(self) -> bool:
+        """End it and what it started; says whether it was running."""
+        pid = self._pid()
+        if pid is None:
+            self._pid_file.unlink(missing_ok=True)
+            return False
+        os.killpg(pid, signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while self.is_running() and time.monotonic() < deadline:
+            _reap(pid)
+            time.sleep(0.05)
+        if self.is_running():
+            os.killpg(pid, signal.SIGKILL)
+            _reap(pid)
+        self._pid_file.unlink(missing_ok=True)
+        return True
+
+
+def _reap(pid: int) -> None:
+    """Where it is our own child (in tests), let it go; a zombie still has its command line's absence to show."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
+
+
+def port_is_free(port: int) -> bool:
+    """Whether nothing listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) != 0
+
+
+def free_port() -> int:
+    """A port nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def tail(log: Path, lines: int = 30) -> str:
+    """The end of a log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,38 @@
+"""What can be deployed anew at any time: functions, the API and its alarms."""
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_cloudwatch_actions as actions
+from constructs import Construct
+
+from infra.constructs.dependency_layers import Layers
+from infra.constructs.functions import Functions
+from infra.constructs.rest_api import RestApi
+from infra.environments import Environment
+from infra.routes import routes_by_function
+from infra.stacks.data import DataStack
+
+
+class ApiStack(Stack):
+    """Stateless."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment, data: DataStack) -> None:
+        super().__init__(scope, construct_id, description="wattline: functions and API")
+        layers = Layers(
+            self,
+            "Layers",
+            with_dependencies=environment.dependency_layers,
+            architecture=environment.architecture,
+        )
+        functions = Functions(self, "Functions", environment=environment, layers=layers, data=data)
+        api = RestApi(
+            self,
+            "Rest",
+            environment=environment,
+            functions=functions.http,
+            routes=routes_by_function(),
+            authorizer=functions.authorizer,
+        ).api
+        for alarm in functions.alarms:
+            alarm.add_alarm_action(actions.SnsAction(data.operations))  # type: ignore[arg-type]
+        CfnOutput(self, "ApiUrl", value=api.url)
+        CfnOutput(self, "ApiId", value=api.rest_api_id)

@@ -1,0 +1,46 @@
+"""What must outlive every deployment: the bucket, the hot table, the queues and the catalog."""
+
+from aws_cdk import Aws, CfnOutput, Stack
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from infra.constructs.functions import HISTORY_WRITER_TIMEOUT
+from infra.constructs.history_catalog import HistoryCatalog
+from infra.constructs.hot_table import HotTable
+from infra.constructs.lake_bucket import LakeBucket
+from infra.constructs.nag import acknowledge
+from infra.constructs.work_queue import WorkQueue
+from infra.environments import Environment
+
+
+class DataStack(Stack):
+    """Stateful; deleting it on AWS leaves bucket and table where they are."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment) -> None:
+        super().__init__(scope, construct_id, description="wattline: state")
+        name = f"wattline-{environment.name}"
+        self.lake = LakeBucket(
+            self,
+            "Lake",
+            # A fixed name, so that notifications and policies can be written without a custom resource.
+            name=f"{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}",
+            removal_policy=environment.removal_policy,
+        )
+        self.bucket = self.lake.bucket
+        self.hot_table = HotTable(self, "Hot", name=f"{name}-hot", removal_policy=environment.removal_policy).table
+        self.history_queue = WorkQueue(
+            self, "HistoryQueue", name=f"{name}-history", consumer_timeout=HISTORY_WRITER_TIMEOUT
+        )
+        self.catalog = HistoryCatalog(
+            self, "History", name=name, bucket=self.bucket, cutoff_bytes=environment.query_cutoff_bytes
+        )
+        self.operations = sns.Topic(self, "Operations", topic_name=f"{name}-operations", enforce_ssl=True)
+        for alarm in self.history_queue.alarms:
+            alarm.add_alarm_action(actions.SnsAction(self.operations))  # type: ignore[arg-type]
+        acknowledge(
+            self.bucket, "AwsSolutions-S1", None, "CloudTrail data events audit access; server logs would double it"
+        )
+        CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
+        CfnOutput(self, "HotTableName", value=self.hot_table.table_name)
+        CfnOutput(self, "OperationsTopic", value=self.operations.topic_arn)

@@ -1,0 +1,112 @@
+"""Run a query of ours on Athena and read its result."""
+
+import csv
+import io
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlparse
+
+from wattline.adapters.aws import unavailable
+from wattline.domain.instants import to_datetime
+from wattline.errors import QueryFailed, QueryTimeout, TransientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_athena.type_defs import QueryExecutionTypeDef
+    from mypy_boto3_s3 import S3Client
+
+PATIENCE_SECONDS = 25
+"""A synchronous route must answer before API Gateway gives up at 29 s."""
+
+_POLLS = (0.05, 0.1, 0.2, 0.4)
+"""Pauses between looks at a running query; the last one repeats."""
+
+
+class Timestamp(int):
+    """Milliseconds since the epoch, to be written as the text a `CAST(? AS timestamp(3))` takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """Rows in the query's order, every value as text, and the bytes Athena read (what it bills)."""
+
+    rows: list[dict[str, str]]
+    scanned_bytes: int
+
+
+def sql_literal(value: str | int) -> str:
+    """A value as SQL text: Athena's execution parameters are pieces of SQL, so texts are quoted and escaped."""
+    if isinstance(value, Timestamp):
+        moment = to_datetime(value).replace(tzinfo=None)
+        return f"'{moment.isoformat(sep=' ', timespec='milliseconds')}'"
+    if isinstance(value, int):
+        return str(value)
+    if "\0" in value:
+        raise ValueError("a text with a NUL has no SQL literal")
+    return "'" + value.replace("'", "''") + "'"
+
+
+class AthenaQueries:
+    """Queries of one workgroup and database."""
+
+    def __init__(  # noqa: PLR0913 - all are wiring
+        self,
+        client: "AthenaClient",
+        s3: "S3Client",
+        *,
+        workgroup: str,
+        database: str,
+        patience: float = PATIENCE_SECONDS,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._s3 = s3
+        self._workgroup = workgroup
+        self._database = database
+        self._patience = patience
+        self._pause = pause
+
+    def run(self, sql: str, parameters: Sequence[str | int]) -> QueryResult:
+        """Run it to its end.
+
+        Raises QueryTimeout (and stops the query) when that takes too long, QueryFailed when Athena reports a
+        failure, TransientError when it takes no queries now.
+        """
+        with unavailable("querying the history"):
+            execution_id = self._client.start_query_execution(
+                QueryString=sql,
+                ExecutionParameters=[sql_literal(value) for value in parameters],
+                QueryExecutionContext={"Database": self._database},
+                WorkGroup=self._workgroup,
+            )["QueryExecutionId"]
+        execution = self._wait(execution_id)
+        location = urlparse(execution["ResultConfiguration"]["OutputLocation"])
+        with unavailable("reading the query's result"):
+            body = self._s3.get_object(Bucket=location.netloc, Key=location.path[1:])["Body"].read()
+        rows = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
+        return QueryResult(rows, execution.get("Statistics", {}).get("DataScannedInBytes", 0))
+
+    def _wait(self, execution_id: str) -> "QueryExecutionTypeDef":
+        deadline = time.monotonic() + self._patience
+        polls = iter(_POLLS)
+        while True:
+            with unavailable("querying the history"):
+                execution = self._client.get_query_execution(QueryExecutionId=execution_id)["QueryExecution"]
+            status = execution["Status"]
+            match status["State"]:
+                case "SUCCEEDED":
+                    return execution
+                case "FAILED":
+                    reason = status.get("StateChangeReason", "no reason given")
+                    raise QueryFailed(f"history query {execution_id} failed: {reason}")
+                case "CANCELLED":
+                    raise TransientError("the history query was cancelled; repeat the request")
+            if time.monotonic() >= deadline:
+                with unavailable("stopping the history query"):
+                    self._client.stop_query_execution(QueryExecutionId=execution_id)
+                raise QueryTimeout(
+                    f"the history query took over {self._patience:g} s; ask for a shorter range", retry_after=30
+                )
+            self._pause(next(polls, _POLLS[-1]))

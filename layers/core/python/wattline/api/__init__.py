@@ -1,0 +1,1 @@
+"""HTTP: wire models, and the translation between requests, use cases, answers and problems."""

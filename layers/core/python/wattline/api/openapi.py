@@ -1,0 +1,186 @@
+"""Build the OpenAPI document from the table of routes and the wire models.
+
+Run `make openapi` after a change; a test compares the committed file with what this module builds. No function
+imports it.
+"""
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+import wattline
+from wattline.api import energy, routes
+from wattline.api.problems import PROBLEM_JSON
+from wattline.api.routes import ROUTES, Route
+
+_REFS = "#/components/schemas/{model}"
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field; `index` for an item of a list."""
+
+    index: int | None = None
+    field: str
+    reason: str
+
+
+class ProblemDetails(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: list[FieldProblem] | None = None
+
+
+class HealthState(BaseModel):
+    """`ok`, or `degraded` while messages lie in a dead-letter queue; and how much waits in each queue."""
+
+    status: str
+    version: str
+    queues: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a route takes and gives; `problems` are the statuses beside those every route has."""
+
+    summary: str
+    description: str
+    tag: str
+    status: HTTPStatus
+    answer: type[BaseModel] | None
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    csv_query: type[BaseModel] | None = None
+    csv_answer: bool = False
+    problems: tuple[int, ...] = ()
+
+
+OPERATIONS: dict[Route, Operation] = {
+    routes.POST_DATA: Operation(
+        "Post energy readings of a spaceship",
+        "Readings in kW or kWh at any interval become 15-minute kWh. Every item is judged: good ones are stored, "
+        "bad ones come back in `rejected`. As `text/csv`, the columns are `datetime,value` and the rest stands in "
+        "the query string. A later post replaces what earlier posts said about the time it covers.",
+        "Spaceship energy",
+        HTTPStatus.CREATED,
+        energy.EnergyReceipt,
+        body=energy.EnergyPostBody,
+        csv_query=energy.EnergyPostParameters,
+        problems=(400, 413, 422, 503),
+    ),
+    routes.GET_DATA: Operation(
+        "Read the 15-minute energy of a spaceship",
+        "The quarter hours that start in [start, end). `Accept: text/csv` gives CSV, with the next page in a "
+        "`Link` header.",
+        "Spaceship energy",
+        HTTPStatus.OK,
+        energy.EnergySeries,
+        query=energy.EnergyReadParameters,
+        csv_answer=True,
+        problems=(404, 422, 502, 503),
+    ),
+    routes.HEALTH: Operation(
+        "Whether all is well",
+        "The version, and how much waits in each queue.",
+        "Service",
+        HTTPStatus.OK,
+        HealthState,
+        problems=(503,),
+    ),
+    routes.DOCS: Operation("This documentation", "Swagger UI.", "Service", HTTPStatus.OK, None),
+    routes.OPENAPI: Operation("This document", "OpenAPI 3.1.", "Service", HTTPStatus.OK, None),
+}
+
+
+def build() -> str:
+    """The document as text, in a stable order."""
+    models = {model for operation in OPERATIONS.values() for model in (operation.answer, operation.body) if model}
+    named = sorted(models | {ProblemDetails}, key=lambda model: model.__name__)
+    _, schemas = models_json_schema([(model, "validation") for model in named], ref_template=_REFS)
+    paths: dict[str, dict[str, object]] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, OPERATIONS[route])
+    document = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "wattline",
+            "version": wattline.__version__,
+            "summary": "Telemetry for power, batteries, fleets, meters and store availability.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def _operation(route: Route, operation: Operation) -> dict[str, object]:
+    content: dict[str, object] = {
+        "operationId": f"{route.method.lower()}_{route.path.strip('/').replace('/', '_').replace('.', '_')}",
+        "summary": operation.summary,
+        "description": operation.description,
+        "tags": [operation.tag],
+        "parameters": _parameters(operation.query) + _parameters(operation.csv_query, only_csv=True),
+        "responses": _responses(route, operation),
+    }
+    if operation.body is not None:
+        media = {"application/json": {"schema": _ref(operation.body)}}
+        if operation.csv_query is not None:
+            media["text/csv"] = {"schema": {"type": "string", "examples": ["datetime,value\n2018-08-24T00:00:00Z,12\n"]}}
+        content["requestBody"] = {"required": True, "content": media}
+    if route.scope is not None:
+        content["security"] = [{"token": [route.scope.value]}]
+    return content
+
+
+def _parameters(model: type[BaseModel] | None, *, only_csv: bool = False) -> list[dict[str, object]]:
+    if model is None:
+        return []
+    schema = model.model_json_schema(ref_template=_REFS)
+    definitions = schema.get("$defs", {})
+    parameters: list[dict[str, object]] = []
+    for name, field in schema["properties"].items():
+        inline = {key: value for key, value in field.items() if key not in ("title", "description", "$ref")}
+        if "$ref" in field:
+            inline |= {"enum": definitions[field["$ref"].rsplit("/", 1)[1]]["enum"], "type": "string"}
+        description = field.get("description", "")
+        parameters.append(
+            {
+                "name": name,
+                "in": "query",
+                "required": name in schema.get("required", []) and not only_csv,
+                "description": f"With text/csv only. {description}".strip() if only_csv else description,
+                "schema": inline,
+            }
+        )
+    return parameters
+
+
+def _responses(route: Route, operation: Operation) -> dict[str, object]:
+    good: dict[str, object] = {"description": operation.status.phrase}
+    if operation.answer is not None:
+        good["content"] = {"application/json": {"schema": _ref(operation.answer)}}
+        if operation.csv_answer:
+            good["content"] |= {"text/csv": {"schema": {"type": "string"}}}  # type: ignore[operator]
+    statuses = sorted({*operation.problems, 429, 500, *((401, 403) if route.scope else ())})
+    problem = {PROBLEM_JSON: {"schema": _ref(ProblemDetails)}}
+    bad = {str(status): {"description": HTTPStatus(status).phrase, "content": problem} for status in statuses}
+    return {str(operation.status.value): good} | bad
+
+
+def _ref(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": _REFS.format(model=model.__name__)}
+
+
+if __name__ == "__main__":
+    print(build(), end="")

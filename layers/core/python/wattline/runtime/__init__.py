@@ -1,0 +1,1 @@
+"""Where the parts are put together for a Lambda function: settings, logging, clocks and adapters."""

@@ -1,0 +1,55 @@
+"""The environment variables of each function; nothing else in the code reads the environment."""
+
+import os
+from typing import TypeVar
+
+from pydantic import BaseModel, Field, Json
+
+
+class EnergyHotSettings(BaseModel):
+    """Where hot state lies."""
+
+    hot_table: str = Field(alias="HOT_TABLE")
+
+
+class IngestionSettings(EnergyHotSettings):
+    """Of the function `ingestion`."""
+
+    history_queue_url: str = Field(alias="HISTORY_QUEUE_URL")
+
+
+class QuerySettings(EnergyHotSettings):
+    """Of the function `query`."""
+
+    athena_workgroup: str = Field(alias="ATHENA_WORKGROUP")
+    glue_database: str = Field(alias="GLUE_DATABASE")
+
+
+class HistoryWriterSettings(EnergyHotSettings):
+    """Of the function `history_writer`."""
+
+    bucket: str = Field(alias="BUCKET")
+    dead_letter_queue_url: str = Field(alias="HISTORY_DLQ_URL")
+
+
+class AuthorizerSettings(BaseModel):
+    """Of the function `authorizer`: who issues tokens, for whom, and the keys, inline or by address."""
+
+    issuer: str = Field(alias="JWT_ISSUER")
+    audience: str = Field(alias="JWT_AUDIENCE")
+    jwks: str | None = Field(alias="JWKS", default=None)
+    jwks_url: str | None = Field(alias="JWKS_URL", default=None)
+
+
+class WebSettings(BaseModel):
+    """Of the function `web`."""
+
+    queue_urls: Json[dict[str, str]] = Field(alias="QUEUE_URLS")
+
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def load(settings: type[Settings]) -> Settings:
+    """The settings of this process. Raises pydantic's ValidationError, which names the missing variables."""
+    return settings.model_validate(dict(os.environ))

@@ -1,0 +1,150 @@
+"""Every history table, defined once.
+
+The Glue tables, the Parquet schema, the queue's messages, the `latest` query, the local query engine and the
+documentation derive from these definitions. A row is a *statement*: the newest `(received_at, seq)` of a
+natural key is what holds, and the older versions stay for `as_of` reads.
+
+Objects lie under `history/<table>/dt=YYYY-MM-DD/bucket=<landing|00..15>/`; both partition columns are strings.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from zlib import crc32
+
+from wattline.domain.instants import day_of, month_of
+
+BUCKETS = 16
+LANDING = "landing"
+"""The bucket that writers append to; the numbered ones hold what has been compacted."""
+
+
+class Kind(StrEnum):
+    """The type of a column. Rows in flight carry timestamps as milliseconds and decimals as scaled integers."""
+
+    TEXT = "text"
+    TIMESTAMP = "timestamp"
+    DECIMAL = "decimal"
+    INTEGER = "integer"
+
+
+class Grain(StrEnum):
+    """What one `dt` partition holds: a UTC day, or a UTC month under its first day."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; `scale` is the number of decimals of a `Kind.DECIMAL`, whose precision is always 18."""
+
+    name: str
+    kind: Kind
+    comment: str
+    scale: int = 0
+
+    @property
+    def glue_type(self) -> str:
+        """The type's name in Glue's catalog."""
+        return {
+            Kind.TEXT: "string",
+            Kind.TIMESTAMP: "timestamp",
+            Kind.DECIMAL: f"decimal(18,{self.scale})",
+            Kind.INTEGER: "bigint",
+        }[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A history table: `device` is the id it is bucketed by, `event_time` decides the partition."""
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+    device: str
+    event_time: str
+    natural_key: tuple[str, ...]
+    sort: tuple[str, ...]
+    grain: Grain
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """In the order of the definition."""
+        return tuple(column.name for column in self.columns)
+
+    def dt_of(self, instant_ms: int) -> str:
+        """The partition of an event time."""
+        return day_of(instant_ms) if self.grain is Grain.DAY else month_of(instant_ms)
+
+    @property
+    def prefix(self) -> str:
+        """Where the table's objects lie in the bucket."""
+        return f"history/{self.name}/"
+
+    def landing_key(self, dt: str, name: str) -> str:
+        """The key of an object that a writer appends."""
+        return f"{self.prefix}dt={dt}/bucket={LANDING}/{name}.parquet"
+
+    def latest_of_device(self) -> str:
+        """SQL: the statements of one device in force, for use as the body of a CTE `latest`.
+
+        Parameters, in order: dt from, dt to (inclusive), bucket, device, event time from, event time to
+        (exclusive), received at most at. They stand inside, before the window function: a filter outside it
+        neither prunes nor means the same.
+        """
+        columns = ", ".join(self.column_names)
+        return (
+            f"SELECT {columns} FROM (\n"
+            f"    SELECT {columns},\n"
+            f"        row_number() OVER (\n"
+            f"            PARTITION BY {', '.join(self.natural_key)} ORDER BY received_at DESC, seq DESC\n"
+            f"        ) AS version\n"
+            f"    FROM {self.name}\n"
+            f"    WHERE dt >= ? AND dt <= ? AND bucket IN ('{LANDING}', ?) AND {self.device} = ?\n"
+            f"        AND {self.event_time} >= CAST(? AS timestamp(3))\n"
+            f"        AND {self.event_time} < CAST(? AS timestamp(3))\n"
+            f"        AND received_at <= CAST(? AS timestamp(3))\n"
+            f") WHERE version = 1"
+        )
+
+
+def bucket_of(device_id: str) -> str:
+    """The two-digit bucket that a device's compacted rows lie in."""
+    return f"{crc32(device_id.encode()) % BUCKETS:02d}"
+
+
+def bucket_names() -> tuple[str, ...]:
+    """Every value of the partition column `bucket`."""
+    return (LANDING, *(f"{number:02d}" for number in range(BUCKETS)))
+
+
+_RECEIVED = (
+    Column("received_at", Kind.TIMESTAMP, "when the statement was received, UTC"),
+    Column("seq", Kind.INTEGER, "orders statements received in the same millisecond"),
+)
+
+ENERGY_INTERVALS = Table(
+    name="energy_intervals",
+    comment="What posts said about the quarter hours of a spaceship; fold the rows of an interval to get its value.",
+    columns=(
+        Column("spaceship_id", Kind.TEXT, "the spaceship"),
+        Column("interval_start", Kind.TIMESTAMP, "start of the quarter hour, UTC"),
+        Column("span_start", Kind.TIMESTAMP, "start of the stretch this row speaks of, UTC"),
+        Column("span_end", Kind.TIMESTAMP, "end of that stretch, UTC, exclusive"),
+        Column(
+            "kwh",
+            Kind.DECIMAL,
+            "basis energy: kWh of the stretch; basis power: kWh of a quarter hour at the stretch's mean power",
+            scale=9,
+        ),
+        Column("basis", Kind.TEXT, "energy (the sender posted kWh) or power (kW)"),
+        *_RECEIVED,
+    ),
+    device="spaceship_id",
+    event_time="interval_start",
+    natural_key=("spaceship_id", "interval_start", "span_start", "span_end"),
+    sort=("spaceship_id", "interval_start", "span_start", "received_at"),
+    grain=Grain.MONTH,
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in (ENERGY_INTERVALS,)}
