@@ -107,6 +107,7 @@ class Functions(Construct):
         query.acknowledge_wildcard(data.lake.objects_under(HISTORY), "which objects a query reads, Athena decides")
         query.acknowledge_wildcard(results, "Athena names the results of a query after its execution")
         return query
+
     def _web(self) -> PythonFunction:
         queue = self._data.history_queue
         return PythonFunction(

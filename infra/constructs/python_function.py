@@ -47,7 +47,7 @@ class PythonFunction(Construct):
             retention=environment.log_retention,
             removal_policy=environment.removal_policy,
         )
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))  # type: ignore[arg-type]
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
         for statement in statements:
             role.add_to_policy(statement)
@@ -60,7 +60,7 @@ class PythonFunction(Construct):
             runtime=environment.runtime,
             architecture=environment.architecture,
             layers=list(layers),
-            role=role,  # type: ignore[arg-type]
+            role=role,
             memory_size=size.memory_mb,
             timeout=size.timeout,
             tracing=lambda_.Tracing.ACTIVE,

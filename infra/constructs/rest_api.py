@@ -151,5 +151,3 @@ class RestApi(Construct):
         acknowledge(stage, "AwsSolutions-APIG6", None, no_role)
         acknowledge(stage, "AwsSolutions-APIG3", None, "a web ACL is the account owner's choice, priced by the rule")
         acknowledge(self.api, "AwsSolutions-APIG2", None, "functions validate, item by item, which a schema cannot")
-
-

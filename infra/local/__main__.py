@@ -1,7 +1,6 @@
 """The commands behind `make up`, `make down` and `make token`."""
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -68,19 +67,18 @@ def _up(cloud: LocalCloud) -> None:
 def _welcome(outputs: dict[str, str], state: Path) -> str:
     api = outputs["api_url"]
     shown = state.relative_to(Path.cwd()) if state.is_relative_to(Path.cwd()) else state
-    token = json.dumps(outputs["token"])
+    bearer = f"-H 'Authorization: Bearer {outputs['token']}'"
     return f"""API      {api}
 Docs     {api}/docs
 Token    {outputs["token"]}
          (all scopes, 30 days, good for this local stack only; also in {shown}/outputs.json)
 
 Try it:
-TOKEN={token}
 curl -s {api}/health
-curl -s -X POST {api}/data -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+curl -s -X POST {api}/data {bearer} -H 'Content-Type: application/json' \
 -d '{{"spaceship_id": "falcon", "units": "kW", "data": [{{"datetime": "2018-08-24T00:00:00Z", "value": 12}}]}}'
 curl -s "{api}/data?spaceship_id=sample-hourly&start=2018-08-24T00:00:00Z&end=2018-08-25T00:00:00Z" \
--H "Authorization: Bearer $TOKEN"
+{bearer}
 """
 
 

@@ -142,7 +142,7 @@ class LocalCloud:
         log = self.state / "cdk.log"
         with log.open("ab") as output:
             try:
-                subprocess.run(  # noqa: S603 - our own command
+                subprocess.run(
                     command,
                     cwd=ROOT,
                     env=environment,

@@ -1,5 +1,6 @@
 """Processes that outlive the command that started them, found again by their pid file."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -61,7 +62,7 @@ class Service:
             )
         self.state.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603 - our own command
+            process = subprocess.Popen(
                 self.command,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
@@ -96,10 +97,8 @@ class Service:
 
 def _reap(pid: int) -> None:
     """Where it is our own child (in tests), let it go; a zombie still has its command line's absence to show."""
-    try:
+    with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
 
 
 def port_is_free(port: int) -> bool:

@@ -23,9 +23,9 @@ def private_key(state: Path) -> dict[str, str]:
     path = state / "signing-key.json"
     if not path.exists():
         state.mkdir(parents=True, exist_ok=True)
-        key = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()), as_dict=True)
+        new = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()), as_dict=True)
         path.touch(mode=0o600)
-        path.write_text(json.dumps(key | {"kid": _KEY_ID, "use": "sig", "alg": "ES256"}))
+        path.write_text(json.dumps(new | {"kid": _KEY_ID, "use": "sig", "alg": "ES256"}))
     key: dict[str, str] = json.loads(path.read_text())
     return key
 

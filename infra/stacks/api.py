@@ -33,6 +33,6 @@ class ApiStack(Stack):
             authorizer=functions.authorizer,
         ).api
         for alarm in functions.alarms:
-            alarm.add_alarm_action(actions.SnsAction(data.operations))  # type: ignore[arg-type]
+            alarm.add_alarm_action(actions.SnsAction(data.operations))
         CfnOutput(self, "ApiUrl", value=api.url)
         CfnOutput(self, "ApiId", value=api.rest_api_id)

@@ -37,7 +37,7 @@ class DataStack(Stack):
         )
         self.operations = sns.Topic(self, "Operations", topic_name=f"{name}-operations", enforce_ssl=True)
         for alarm in self.history_queue.alarms:
-            alarm.add_alarm_action(actions.SnsAction(self.operations))  # type: ignore[arg-type]
+            alarm.add_alarm_action(actions.SnsAction(self.operations))
         acknowledge(
             self.bucket, "AwsSolutions-S1", None, "CloudTrail data events audit access; server logs would double it"
         )

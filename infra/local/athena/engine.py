@@ -95,7 +95,10 @@ def bind(tree: exp.Query, parameters: Sequence[str]) -> exp.Query:
     """Put the execution parameters, which are pieces of SQL text, where the question marks stand."""
     holes = list(tree.find_all(exp.Placeholder, bfs=False))
     if len(holes) != len(parameters):
-        raise QueryRefused(f"INVALID_PARAMETER_USAGE: Incorrect number of parameters: expected {len(holes)} but found {len(parameters)}")
+        expected, found = len(holes), len(parameters)
+        raise QueryRefused(
+            f"INVALID_PARAMETER_USAGE: Incorrect number of parameters: expected {expected} but found {found}"
+        )
     for hole, parameter in zip(holes, parameters, strict=True):
         if hole.find_ancestor(exp.Where) is None:
             raise QueryRefused("SYNTAX_ERROR: a parameter may stand in a WHERE clause only")
@@ -103,7 +106,7 @@ def bind(tree: exp.Query, parameters: Sequence[str]) -> exp.Query:
     return tree
 
 
-def _literal(parameter: str) -> exp.Expression:
+def _literal(parameter: str) -> exp.Expr:
     try:
         value = sqlglot.parse_one(parameter, dialect="athena")
     except sqlglot.errors.SqlglotError as error:

@@ -3,7 +3,7 @@
 import io
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, cast
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -79,7 +79,9 @@ def dataset(s3: "S3Client", bucket: str, table: Table, scanned: ScanCount) -> ds
         for item in page.get("Contents", []):
             partition = _partition(item["Key"].removeprefix(table.prefix))
             if partition is not None:
-                source = pa.PythonFile(S3Object(s3, bucket, item["Key"], item["Size"], scanned), mode="r")
+                source = cast(
+                    "IO[bytes]", pa.PythonFile(S3Object(s3, bucket, item["Key"], item["Size"], scanned), mode="r")
+                )
                 fragments.append(parquet.make_fragment(source, partition_expression=partition))
     return cast("ds.Dataset", ds.FileSystemDataset(fragments, schema, parquet))
 

@@ -94,7 +94,7 @@ class Table:
         """
         columns = ", ".join(self.column_names)
         return (
-            f"SELECT {columns} FROM (\n"
+            f"SELECT {columns} FROM (\n"  # noqa: S608 - names of ours
             f"    SELECT {columns},\n"
             f"        row_number() OVER (\n"
             f"            PARTITION BY {', '.join(self.natural_key)} ORDER BY received_at DESC, seq DESC\n"

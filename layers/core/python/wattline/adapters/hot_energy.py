@@ -37,17 +37,15 @@ class DynamoHotEnergy:
         for day, of_day in groupby(pieces, lambda piece: day_of(piece.interval_ms)):
             whole_day = list(of_day)
             for part, first in enumerate(range(0, len(whole_day), PIECES_PER_ITEM)):
-                chunk = whole_day[first : first + PIECES_PER_ITEM]
-                items.append(self._item(spaceship_id, day, chunk, received, part, now_ms))
+                sk = f"E#{day}#{received.at_ms:013d}#{received.seq:010d}#{part:03d}"
+                items.append(self._item(spaceship_id, sk, whole_day[first : first + PIECES_PER_ITEM], now_ms))
         self._table.put_all(items)
 
-    def _item(
-        self, spaceship_id: str, day: str, pieces: Sequence[Piece], received: Received, part: int, now_ms: int
-    ) -> "Item":
+    def _item(self, spaceship_id: str, sk: str, pieces: Sequence[Piece], now_ms: int) -> "Item":
         kept_until = max(now_ms, pieces[-1].interval_ms + INTERVAL_MS) + self._window_ms + HOUR_MS
         return {
             "pk": {"S": _pk(spaceship_id)},
-            "sk": {"S": f"E#{day}#{received.at_ms:013d}#{received.seq:010d}#{part:03d}"},
+            "sk": {"S": sk},
             "basis": {"S": pieces[0].basis.value},
             "pieces": {"S": _encode(pieces)},
             "expires_at": {"N": str(-(-kept_until // 1000))},

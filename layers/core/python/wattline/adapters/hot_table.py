@@ -10,7 +10,7 @@ from wattline.errors import TransientError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestOutputTypeDef, WriteRequestTypeDef
 
     Item = Mapping[str, AttributeValueTypeDef]
 
@@ -34,7 +34,7 @@ class HotTable:
         for first in range(0, len(items), BATCH):
             self._put_batch([{"PutRequest": {"Item": item}} for item in items[first : first + BATCH]])
 
-    def _put_batch(self, requests: "Sequence[WriteRequestTypeDef]") -> None:
+    def _put_batch(self, requests: "Sequence[WriteRequestTypeDef | WriteRequestOutputTypeDef]") -> None:
         """DynamoDB may leave some of a batch undone; those are sent again after a growing, jittered pause."""
         for attempt in range(_ATTEMPTS):
             if attempt:

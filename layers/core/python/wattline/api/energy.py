@@ -4,8 +4,9 @@ import csv
 import io
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from itertools import zip_longest
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
@@ -180,7 +181,7 @@ def _pairs_of_map(body: str) -> list[RawItem]:
 
 def _csv_items(body: str) -> list[RawItem]:
     """Rows by the names in the header, in any order; a BOM and CRLF are taken."""
-    rows = csv.DictReader(io.StringIO(body.removeprefix("\ufeff"), newline=""), restval=MISSING)
+    rows = csv.DictReader(io.StringIO(body.removeprefix("\ufeff"), newline=""), restval=cast("str", MISSING))
     try:
         names = [name.strip().lower() for name in rows.fieldnames or []]
         if not {"datetime", "value"} <= set(names):
@@ -218,8 +219,10 @@ def _rejected(rejection: Rejection) -> Mapping[str, object]:
 
 def _shown(raw: object) -> object:
     """A sender's value in an answer: as it came if it is short and JSON can say it, else the beginning of its text."""
-    if raw is None or isinstance(raw, bool | int):
-        return raw if len(str(raw)) <= _SHOWN_TEXT else str(raw)[:_SHOWN_TEXT]
+    if isinstance(raw, int):
+        return raw if abs(raw) < 2**63 else f"{Decimal(raw):.6e}"
+    if raw is None:
+        return None
     if isinstance(raw, float) and raw - raw == 0:
         return raw
     return str(raw)[:_SHOWN_TEXT]

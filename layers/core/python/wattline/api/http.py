@@ -38,7 +38,7 @@ class HttpApi:
         def _no_route(_: NotFoundError) -> Answer:
             return self._problem(NotFound("this function answers no such route"))
 
-        @self.resolver.exception_handler(Exception)
+        @self.resolver.exception_handler(Exception)  # type: ignore[untyped-decorator]
         def _raised(error: Exception) -> Answer:
             if not isinstance(error, WattlineError):
                 logger.exception("unexpected error")

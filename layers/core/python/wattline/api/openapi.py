@@ -134,9 +134,9 @@ def _operation(route: Route, operation: Operation) -> dict[str, object]:
         "responses": _responses(route, operation),
     }
     if operation.body is not None:
-        media = {"application/json": {"schema": _ref(operation.body)}}
+        media: dict[str, object] = {"application/json": {"schema": _ref(operation.body)}}
         if operation.csv_query is not None:
-            media["text/csv"] = {"schema": {"type": "string", "examples": ["datetime,value\n2018-08-24T00:00:00Z,12\n"]}}
+            media["text/csv"] = {"schema": {"type": "string"}, "example": "datetime,value\n2018-08-24T00:00:00Z,12\n"}
         content["requestBody"] = {"required": True, "content": media}
     if route.scope is not None:
         content["security"] = [{"token": [route.scope.value]}]
@@ -167,15 +167,19 @@ def _parameters(model: type[BaseModel] | None, *, only_csv: bool = False) -> lis
 
 
 def _responses(route: Route, operation: Operation) -> dict[str, object]:
-    good: dict[str, object] = {"description": operation.status.phrase}
+    media: dict[str, object] = {}
     if operation.answer is not None:
-        good["content"] = {"application/json": {"schema": _ref(operation.answer)}}
+        media["application/json"] = {"schema": _ref(operation.answer)}
         if operation.csv_answer:
-            good["content"] |= {"text/csv": {"schema": {"type": "string"}}}  # type: ignore[operator]
+            media["text/csv"] = {"schema": {"type": "string"}}
     statuses = sorted({*operation.problems, 429, 500, *((401, 403) if route.scope else ())})
     problem = {PROBLEM_JSON: {"schema": _ref(ProblemDetails)}}
-    bad = {str(status): {"description": HTTPStatus(status).phrase, "content": problem} for status in statuses}
-    return {str(operation.status.value): good} | bad
+    responses: dict[str, object] = {
+        str(operation.status.value): {"description": operation.status.phrase} | ({"content": media} if media else {})
+    }
+    for status in statuses:
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}
+    return responses
 
 
 def _ref(model: type[BaseModel]) -> dict[str, str]:

@@ -100,7 +100,9 @@ def judge(items: Iterable[RawItem], units: Units, interval_minutes: int | None, 
     if not items:
         raise InvalidRequest.of_field("data", "has no readings; send at least one")
     if len(items) > MAX_READINGS:
-        raise TooLarge(f"a post holds at most {MAX_READINGS:,} readings and this one has {len(items):,}; {FILE_DROP_HINT}")
+        raise TooLarge(
+            f"a post holds at most {MAX_READINGS:,} readings and this one has {len(items):,}; {FILE_DROP_HINT}"
+        )
 
     times: set[int] = set()
     kept: dict[int, tuple[int, Reading]] = {}
@@ -137,7 +139,7 @@ def _field_errors(rejections: list[Rejection]) -> list[FieldError]:
 def _split_within_capacity(
     kept: dict[int, tuple[int, Reading]], step_ms: int, basis: Basis
 ) -> tuple[list[Piece], dict[int, str]]:
-    """Split, setting aside (by index, with a reason) the readings whose sum in a quarter hour the column cannot hold."""
+    """Split, setting aside (by index, with a reason) readings whose sum in a quarter hour the column cannot hold."""
     _check_intervals((reading.at_ms for _, reading in kept.values()), step_ms)
     pieces = split((reading for _, reading in kept.values()), step_ms, basis)
     overfull = {piece.interval_ms for piece in pieces if piece.amount > CAPACITY_NANO}

@@ -48,9 +48,7 @@ def series(intervals: Iterable[IntervalEnergy], start_ms: int, end_ms: int, fill
     known = {interval.interval_ms: interval for interval in intervals}
     if fill is Fill.NONE:
         return [_measured(known[at]) for at in sorted(known) if start_ms <= at < end_ms]
-    return [
-        _measured(known[at]) if at in known else _filled(at, known, fill) for at in intervals_of(start_ms, end_ms)
-    ]
+    return [_measured(known[at]) if at in known else _filled(at, known, fill) for at in intervals_of(start_ms, end_ms)]
 
 
 def _measured(interval: IntervalEnergy) -> Point:

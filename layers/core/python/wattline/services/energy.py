@@ -95,9 +95,7 @@ def read_energy(query: EnergyQuery, now_ms: int, *, hot: HotEnergy, history: Ene
     return EnergyPage(points, until_ms if until_ms < interval_ceil(query.end_ms) else None)
 
 
-def _statements(
-    wanted: EnergyRange, now_ms: int, at_least: int, hot: HotEnergy, history: EnergyHistory
-) -> EnergySlice:
+def _statements(wanted: EnergyRange, now_ms: int, at_least: int, hot: HotEnergy, history: EnergyHistory) -> EnergySlice:
     """The hot table's, and for quarter hours older than the hot window the history's as well."""
     recent = hot.read(wanted, now_ms, at_least)
     if not recent.statements and not hot.knows(wanted.spaceship_id):
@@ -108,6 +106,4 @@ def _statements(
         return recent
     old = history.read(replace(wanted, end_ms=old_end_ms), at_least)
     whole = old.complete_until_ms >= old_end_ms
-    return EnergySlice(
-        recent.statements + old.statements, recent.complete_until_ms if whole else old.complete_until_ms
-    )
+    return EnergySlice(recent.statements + old.statements, recent.complete_until_ms if whole else old.complete_until_ms)

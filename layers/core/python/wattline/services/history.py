@@ -26,9 +26,7 @@ class WriteOutcome:
     retry: list[str]
 
 
-def write_history(
-    messages: Sequence[QueueMessage], *, lake: HistoryLake, dead_letters: DeadLetters
-) -> WriteOutcome:
+def write_history(messages: Sequence[QueueMessage], *, lake: HistoryLake, dead_letters: DeadLetters) -> WriteOutcome:
     """Write all readable messages at once; bury those that no retry can mend.
 
     A message delivered twice is written twice, which changes no answer: both copies are the same statement.
