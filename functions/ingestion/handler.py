@@ -16,7 +16,7 @@ from wattline.runtime.clock import now_ms, received
 from wattline.runtime.observability import Count, logger, metrics
 from wattline.services.energy import HOT_WINDOW_MS, post_energy
 
-api = HttpApi(logger)
+api = HttpApi(logger, metrics)
 
 
 @cache

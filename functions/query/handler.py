@@ -16,7 +16,7 @@ from wattline.runtime.clock import now_ms
 from wattline.runtime.observability import logger, metrics
 from wattline.services.energy import HOT_WINDOW_MS, read_energy
 
-api = HttpApi(logger)
+api = HttpApi(logger, metrics)
 
 
 @cache

@@ -9,10 +9,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from wattline.api import documentation, routes
 from wattline.api.http import Answer, HttpApi, json_answer
 from wattline.ports import QueueDepths
-from wattline.runtime.observability import logger
+from wattline.runtime.observability import logger, metrics
 from wattline.services.health import health
 
-api = HttpApi(logger)
+api = HttpApi(logger, metrics)
 
 
 @cache
@@ -41,5 +41,6 @@ def get_openapi(event: APIGatewayProxyEvent) -> Answer:
 
 
 @logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics(capture_cold_start_metric=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return api.resolver.resolve(event, context)

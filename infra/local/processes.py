@@ -1,6 +1,5 @@
 """Processes that outlive the command that started them, found again by their pid file."""
 
-import contextlib
 import os
 import signal
 import socket
@@ -12,6 +11,9 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 _STOP_SECONDS = 10
+
+_CHILDREN: dict[int, "subprocess.Popen[bytes]"] = {}
+"""Those that this very process started and has not ended."""
 
 
 class LocalRunError(Exception):
@@ -70,6 +72,7 @@ class Service:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        _CHILDREN[process.pid] = process
         self._pid_file.write_text("\n".join([str(process.pid), *self.command]))
         deadline = time.monotonic() + 60
         while port_is_free(self.port):
@@ -90,15 +93,16 @@ class Service:
             time.sleep(0.05)
         if self.is_running():
             os.killpg(pid, signal.SIGKILL)
+        while pid in _CHILDREN:
             _reap(pid)
         self._pid_file.unlink(missing_ok=True)
         return True
 
 
 def _reap(pid: int) -> None:
-    """Where it is our own child (in tests), let it go; a zombie still has its command line's absence to show."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+    """Where it is our own child (in tests), let it go, or it would stay as a zombie."""
+    if pid in _CHILDREN and _CHILDREN[pid].poll() is not None:
+        del _CHILDREN[pid]
 
 
 def port_is_free(port: int) -> bool:

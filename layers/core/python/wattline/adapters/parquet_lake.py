@@ -102,7 +102,7 @@ def _arrow_table(table: Table, rows: list[Row]) -> pa.Table:
     )
 
 
-def _arrow_column(column: Column, values: tuple[str | int, ...]) -> pa.Array[Any]:
+def _arrow_column(column: Column, values: tuple[str | int, ...]) -> "pa.Array[Any]":
     if column.kind is not Kind.DECIMAL:
         return pa.array(values, _arrow_type(column))
     whole = pa.array(values, pa.int64()).cast(pa.decimal128(19, 0))

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from wattline.api.problems import PROBLEM_JSON, problem_of
@@ -29,9 +30,10 @@ Answer = Response[str]
 class HttpApi:
     """A function's routes. Handlers take the request's event and return an `Answer` or raise a `WattlineError`."""
 
-    def __init__(self, logger: Logger) -> None:
+    def __init__(self, logger: Logger, metrics: Metrics) -> None:
         self.resolver = APIGatewayRestResolver()
         self._logger = logger
+        self._metrics = metrics
         self.routes: list[Route] = []
 
         @self.resolver.not_found
@@ -52,11 +54,13 @@ class HttpApi:
             def checked(**path_parameters: str) -> Answer:
                 started = time.perf_counter()
                 event = self.resolver.current_event
+                self._logger.append_keys(request_id=request_id(event))
                 check_scope(event, route, time.time())
                 answer = handle(event, **path_parameters)
                 answer.headers["X-Request-Id"] = request_id(event)
                 milliseconds = round((time.perf_counter() - started) * 1000, 1)
                 self._logger.info("answered", route=route.path, status=answer.status_code, milliseconds=milliseconds)
+                self._metrics.add_metric("Answered", MetricUnit.Count, 1)
                 return answer
 
             self.resolver.route(_powertools_rule(route.path), route.method)(checked)
@@ -67,6 +71,8 @@ class HttpApi:
     def _problem(self, error: Exception) -> Answer:
         event = self.resolver.current_event
         problem = problem_of(error, request_id(event))
+        self._logger.append_keys(request_id=request_id(event))
+        self._metrics.add_metric("Failed" if problem.status >= 500 else "Refused", MetricUnit.Count, 1)
         self._logger.warning("refused", path=event.path, status=problem.status, reason=str(error))
         return Response(problem.status, PROBLEM_JSON, problem.body, headers=dict(problem.headers))
 

@@ -115,6 +115,7 @@ def build() -> str:
             "summary": "Telemetry for power, batteries, fleets, meters and store availability.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        "servers": [{"url": "."}],
         "paths": paths,
         "components": {
             "schemas": schemas["$defs"],

@@ -1,0 +1,54 @@
+"""The hot table, the bucket and the queues on moto."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+HOT_TABLE = "hot"
+BUCKET = "lake"
+
+
+@dataclass(frozen=True)
+class Emulated:
+    """Clients, and the names of what was made with them."""
+
+    dynamodb: "DynamoDBClient"
+    s3: "S3Client"
+    sqs: "SQSClient"
+    history_queue_url: str
+    dead_letter_queue_url: str
+
+    def messages(self, queue_url: str) -> list[str]:
+        """The bodies that wait in a queue; they are taken out."""
+        bodies = []
+        while received := self.sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in received:
+                bodies.append(message["Body"])
+                self.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return bodies
+
+    def keys(self) -> list[str]:
+        """The objects in the bucket."""
+        return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+
+def emulate() -> Emulated:
+    """Make them; call inside `mock_aws`."""
+    dynamodb = boto3.client("dynamodb")
+    dynamodb.create_table(
+        TableName=HOT_TABLE,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    sqs = boto3.client("sqs")
+    queues = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("history", "history-dlq")]
+    return Emulated(dynamodb, s3, sqs, *queues)
