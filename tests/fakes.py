@@ -111,7 +111,7 @@ class FakeEnergyHistory:
 def _statement(row: Row) -> Statement:
     _, interval, start, end, amount, basis, received_ms, seq = row
     interval, start, end = int(interval), int(start), int(end)
-    piece = Piece(interval, start - interval, end - start, int(amount), Basis(basis))
+    piece = Piece(interval, start - interval, end - start, int(amount), Basis(str(basis)))
     return Statement(piece, int(received_ms), int(seq))
 
 

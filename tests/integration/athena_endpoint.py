@@ -37,6 +37,24 @@ WHERE a.kwh + b.kwh + c.kwh < 0"""
 """Over `ENDLESS_ROWS` rows this takes about half a minute; nobody waits for it."""
 ENDLESS_ROWS = 2_000
 
+HOSTILE = [
+    "x' OR '1'='1",
+    "x' OR 1=1 --",
+    "'; DROP TABLE energy_intervals; --",
+    "1 OR 1=1",
+    "' UNION ALL SELECT spaceship_id FROM energy_intervals --",
+    "\\' OR 1=1 --",
+    "\\",
+    "'",
+    "''",
+    "?",
+    "/* */",
+    "spaceship_id",
+    "NULL",
+    "%",
+]
+"""Names of ships that their senders may have thought about."""
+
 
 @dataclass(frozen=True)
 class Read:

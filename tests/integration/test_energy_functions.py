@@ -321,7 +321,7 @@ def test_queued_readings_land_in_the_history(emulated: Emulated) -> None:
     records = [{"messageId": str(n), "body": b} for n, b in enumerate(emulated.messages(emulated.history_queue_url))]
     assert len(records) == 2
     records.append({"messageId": "poison", "body": "not ours"})
-    answer = history_writer.handler({"Records": records}, Context())  # type: ignore[arg-type]
+    answer = history_writer.handler({"Records": records}, Context())
     assert answer == {"batchItemFailures": []}
     (key,) = emulated.keys()
     assert key.startswith("history/energy_intervals/dt=2018-08-01/bucket=landing/")
@@ -332,7 +332,7 @@ def test_messages_come_again_when_the_bucket_cannot_be_written(emulated: Emulate
     post_readings()
     (body,) = emulated.messages(emulated.history_queue_url)
     boto3.client("s3").delete_bucket(Bucket=BUCKET)
-    answer = history_writer.handler({"Records": [{"messageId": "m", "body": body}]}, Context())  # type: ignore[arg-type]
+    answer = history_writer.handler({"Records": [{"messageId": "m", "body": body}]}, Context())
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
 
 

@@ -80,7 +80,7 @@ def test_a_result_comes_in_pages_of_1000_rows_and_only_the_first_has_the_header(
     pages = list(endpoint.athena.get_paginator("get_query_results").paginate(QueryExecutionId=execution_id))
     rows = [values(page["ResultSet"]["Rows"]) for page in pages]
     assert [len(page) for page in rows] == [1_000, 1_000, 501]
-    assert sum(rows, []) == [["seq"], *([str(seq)] for seq in range(2_500))]
+    assert [row for page in rows for row in page] == [["seq"], *([str(seq)] for seq in range(2_500))]
     assert all(page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"] for page in pages)
 
 
@@ -114,7 +114,7 @@ def test_a_token_that_was_never_given_is_refused(endpoint: Endpoint, token: str)
 
 
 def test_executions_are_listed_newest_first_in_pages_of_50(endpoint: Endpoint) -> None:
-    started = [endpoint.start(ONE) for _ in range(53)]
+    started = [endpoint.succeed(ONE)["QueryExecutionId"] for _ in range(53)]
     first = endpoint.athena.list_query_executions(WorkGroup=WORKGROUP)
     second = endpoint.athena.list_query_executions(WorkGroup=WORKGROUP, NextToken=first["NextToken"])
     assert len(first["QueryExecutionIds"]) == 50
@@ -123,7 +123,7 @@ def test_executions_are_listed_newest_first_in_pages_of_50(endpoint: Endpoint) -
 
 
 def test_a_page_of_executions_holds_as_many_as_were_asked_for_and_at_most_50(endpoint: Endpoint) -> None:
-    started = [endpoint.start(ONE) for _ in range(5)]
+    started = [endpoint.succeed(ONE)["QueryExecutionId"] for _ in range(5)]
     paginator = endpoint.athena.get_paginator("list_query_executions")
     pages = [page["QueryExecutionIds"] for page in paginator.paginate(PaginationConfig={"PageSize": 2})]
     assert pages == [started[:2:-1], started[2:0:-1], started[:1]]
@@ -138,6 +138,7 @@ def test_results_are_refused_before_the_end(endpoint: Endpoint) -> None:
         held()
         with pytest.raises(endpoint.athena.exceptions.InvalidRequestException, match="RUNNING"):
             endpoint.athena.get_query_results(QueryExecutionId=execution_id)
+    endpoint.wait(execution_id)
 
 
 def test_a_failed_query_has_no_results(endpoint: Endpoint) -> None:
@@ -201,9 +202,9 @@ def test_cancelling_a_query_that_has_ended_changes_nothing(endpoint: Endpoint) -
 
 
 def test_the_same_client_request_token_gives_the_same_execution(endpoint: Endpoint) -> None:
-    first = endpoint.start(ONE, ClientRequestToken="t" * 32)
-    again = endpoint.start(ONE, ClientRequestToken="t" * 32)
-    other = endpoint.start(ONE, ClientRequestToken="u" * 32)
+    first, again, other = (endpoint.start(ONE, ClientRequestToken=letter * 32) for letter in "ttu")
+    for execution_id in (first, other):
+        assert endpoint.wait(execution_id)["Status"]["State"] == "SUCCEEDED"
     assert first == again != other
     assert endpoint.athena.list_query_executions()["QueryExecutionIds"] == [other, first]
 

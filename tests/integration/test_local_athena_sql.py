@@ -1,30 +1,15 @@
 """The SQL of the local Athena endpoint: parameters are pieces of it, what it refuses, and how values are written."""
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 
-from tests.integration.athena_endpoint import NOON, Endpoint, running_endpoint, statement
+from tests.integration.athena_endpoint import HOSTILE, NOON, Endpoint, running_endpoint, statement
 from wattline.adapters.athena import Timestamp, sql_literal
 from wattline.domain.energy import CAPACITY_NANO
 
-HOSTILE = [
-    "x' OR '1'='1",
-    "x' OR 1=1 --",
-    "'; DROP TABLE energy_intervals; --",
-    "1 OR 1=1",
-    "' UNION ALL SELECT spaceship_id FROM energy_intervals --",
-    "\\' OR 1=1 --",
-    "\\",
-    "'",
-    "''",
-    "?",
-    "/* */",
-    "spaceship_id",
-    "NULL",
-    "%",
-]
 NOT_LITERALS = [
     "spaceship_id",
     '"spaceship_id"',
@@ -83,13 +68,6 @@ def test_a_hostile_value_made_a_literal_matches_nothing(endpoint: Endpoint, valu
         ["enterprise"],
         ["o'neill"],
     ]
-
-
-@pytest.mark.parametrize("value", [*HOSTILE, "", "two\nlines", "ünï🚀"])
-def test_a_value_made_a_literal_is_the_same_text_to_the_engine(endpoint: Endpoint, value: str) -> None:
-    assert endpoint.rows("SELECT v FROM (SELECT spaceship_id AS v FROM energy_intervals) WHERE v = ?", "'x'") == []
-    echo = "SELECT count(*) AS n FROM energy_intervals WHERE length(?) = {} AND ? = {}"
-    assert endpoint.rows(echo.format(len(value), sql_literal(value)), *[sql_literal(value)] * 2) == [["2"]]
 
 
 @pytest.mark.parametrize("value", [*(value for value in HOSTILE if value not in ("NULL", "''")), *NOT_LITERALS])
@@ -161,7 +139,7 @@ def test_parameters_of_a_cte_come_before_those_of_the_query_that_uses_it(endpoin
         ("SELECT no_such_column FROM energy_intervals", "no_such_column"),
         ("SELECT frobnicate(seq) FROM energy_intervals", "FUNCTION_NOT_FOUND.*frobnicate"),
         ("SELECT getenv('HOME')", "FUNCTION_NOT_FOUND.*getenv"),
-        ("SELECT CAST(spaceship_id AS bigint) AS x FROM energy_intervals", "enterprise"),
+        ("SELECT CAST(spaceship_id AS bigint) AS x FROM energy_intervals", "Could not convert"),
         ("SELECT 1; SELECT 2", "NOT_SUPPORTED"),
         ("SELECT 1; DROP TABLE energy_intervals", "NOT_SUPPORTED"),
         ("INSERT INTO energy_intervals SELECT * FROM energy_intervals", "NOT_SUPPORTED"),
@@ -175,8 +153,6 @@ def test_parameters_of_a_cte_come_before_those_of_the_query_that_uses_it(endpoin
     ],
 )
 def test_what_the_engine_cannot_do_fails_with_a_reason(endpoint: Endpoint, sql: str, reason: str) -> None:
-    import re
-
     assert re.search(reason, endpoint.fail(sql))
     assert endpoint.rows("SELECT count(*) AS n FROM energy_intervals") == [["2"]]
 
@@ -186,9 +162,7 @@ def test_a_semicolon_may_end_the_query(endpoint: Endpoint) -> None:
 
 
 def test_every_column_of_a_table_has_athenas_text_and_type(endpoint: Endpoint) -> None:
-    row = "enterprise", NOON, CAPACITY_NANO
     execution = endpoint.succeed("SELECT * FROM energy_intervals WHERE seq = -2")
-    assert row
     assert endpoint.csv(execution) == (
         '"spaceship_id","interval_start","span_start","span_end","kwh","basis","received_at","seq","dt","bucket"\n'
         '"o\'neill","2018-08-24 12:00:00.000","2018-08-24 12:00:00.000","2018-08-24 12:15:00.000",'

@@ -5,6 +5,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Mapping
+from random import Random
 
 import pytest
 
@@ -74,21 +75,25 @@ def test_the_same_batch_gives_the_same_message() -> None:
 
 
 def test_the_fullest_message_that_compresses_worst_fits_into_the_queue() -> None:
-    def scrambled(number: int) -> int:
-        return zlib.crc32(str(number).encode()) * 2**28 % 10**18 + number * 982_451_653
+    digits = Random(1)
 
-    rows = tuple(
+    def instant() -> int:
+        return at(0) + digits.randrange(10**11)
+
+    rows: list[Row] = [
         (
-            f"{scrambled(number):064x}",
-            *(1_535_068_800_000 + scrambled(number * 7 + place) % 10**11 for place in range(3)),
-            scrambled(number * 13) % 10**18,
+            f"{digits.getrandbits(256):064x}",
+            instant(),
+            instant(),
+            instant(),
+            digits.randrange(10**18),
             "energy",
-            1_535_068_800_000 + scrambled(number * 17) % 10**11,
-            scrambled(number * 19) % 2**31,
+            instant(),
+            n,
         )
-        for number in range(MESSAGE_ROWS)
-    )
-    [only] = encode(Batch(ENERGY_INTERVALS, rows))
+        for n in range(MESSAGE_ROWS)
+    ]
+    [only] = encode(Batch(ENERGY_INTERVALS, tuple(rows)))
     assert len(only) < SQS_LIMIT
 
 

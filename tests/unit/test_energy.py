@@ -69,7 +69,7 @@ def test_a_quarter_hour_that_a_post_covers_in_part_is_a_piece_a_stretch() -> Non
 
 
 def test_a_reading_across_a_quarter_hour_is_cut_there() -> None:
-    [reading] = [Reading(at(10), nano(3))]
+    reading = Reading(at(10), nano(3))
     assert split([reading], 15 * MINUTE_MS, Basis.ENERGY) == [
         Piece(at(0), 10 * MINUTE_MS, 5 * MINUTE_MS, nano(1), Basis.ENERGY),
         Piece(at(15), 0, 10 * MINUTE_MS, nano(2), Basis.ENERGY),
@@ -104,11 +104,9 @@ def test_overlapping_powers_of_one_post_average() -> None:
 
 
 def test_the_mean_of_overlapping_powers_is_rounded_once() -> None:
-    readings = [Reading(at(0), 1), Reading(at(5), 0), Reading(at(10), 0)]
-    [piece] = split(readings, 15 * MINUTE_MS, Basis.POWER)[:1]
-    assert piece.amount == 1  # 5 minutes of 1, of 1/2 and of 1/3: 11/18, while rounded one by one they give 2/3 + ...
-    pieces = split([Reading(at(0), 1), Reading(at(5), 0)], 10 * MINUTE_MS, Basis.POWER)
-    assert pieces[0].amount == 1  # 5 minutes of 1, of 1/2 and of 0: a half
+    readings = [Reading(at(0), 0), Reading(at(5), 1), Reading(at(10), 0)]
+    first = split(readings, 10 * MINUTE_MS, Basis.POWER)[0]
+    assert first.amount == 0  # a third: five minutes each of 0, 1/2 and 1/2, which rounded alone would be 0, 1 and 1
 
 
 def test_what_cannot_be_divided_evenly_still_sums_to_the_reading() -> None:

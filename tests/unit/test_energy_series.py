@@ -35,7 +35,7 @@ def test_without_a_fill_only_quarter_hours_with_data_are_told() -> None:
 @pytest.mark.parametrize("fill", Fill)
 def test_a_quarter_hour_measured_in_part_says_so(fill: Fill) -> None:
     third = IntervalEnergy(at(0), nano(2), 5 * MINUTE_MS)
-    assert series([third], at(0), at(15), fill) == [Point(at(0), nano(2), pytest.approx(1 / 3), PARTIAL)]
+    assert series([third], at(0), at(15), fill) == [Point(at(0), nano(2), 1 / 3, PARTIAL)]
 
 
 def test_a_millisecond_short_of_the_whole_is_a_part() -> None:

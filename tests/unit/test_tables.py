@@ -1,6 +1,6 @@
 """The definitions that everything about the history derives from, and the `latest` query run for real."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 
 import duckdb
 import pytest
@@ -95,71 +95,78 @@ def test_every_bucket_of_a_device_is_among_the_names_of_the_partition() -> None:
 
 
 SHIP = "rocinante"
-StoredRow = tuple[str, str, str, int, int, int, int, int]
-"""dt, bucket, ship, minute of the span, its kWh, minute of the receipt, seq, minutes of the span."""
 
 
-def stored(
-    minute: int = 0, kwh: int = 1, received: int = 100, *, seq: int = 0, length: int = 15, ship: str = SHIP,
-    dt: str = "2018-08-01", bucket: str = LANDING,
-) -> StoredRow:  # fmt: skip
-    return (dt, bucket, ship, minute, kwh, received, seq, length)
+@dataclass(frozen=True)
+class Stored:
+    """A row of `energy_intervals` and where it lies; times in minutes after MIDNIGHT."""
+
+    kwh: int
+    minute: int = 0
+    length: int = 15
+    received: int = 100
+    seq: int = 0
+    ship: str = SHIP
+    dt: str = "2018-08-01"
+    bucket: str = LANDING
+
+    def values(self) -> list[object]:
+        span = [instant(minute) for minute in (self.minute, self.minute + self.length)]
+        interval = instant(self.minute - self.minute % 15)
+        return [self.dt, self.bucket, self.ship, interval, *span, self.kwh, "energy", instant(self.received), self.seq]
 
 
-def latest(rows: Iterable[StoredRow], *, start: int = 0, end: int = 60, received_at_most: int = 1_000) -> set[int]:
+def latest(*rows: Stored, start: int = 0, end: int = 60, received_at_most: int = 1_000) -> list[int]:
     """The kWh of the rows in force, from DuckDB."""
     connection = duckdb.connect()
     connection.execute(
-        "CREATE TABLE energy_intervals (dt varchar, bucket varchar, spaceship_id varchar, interval_start timestamp, "
-        "span_start timestamp, span_end timestamp, kwh decimal(18, 9), basis varchar, received_at timestamp, seq bigint)"
+        "CREATE TABLE energy_intervals (dt varchar, bucket varchar, spaceship_id varchar, interval_start timestamp,"
+        " span_start timestamp, span_end timestamp, kwh decimal(18, 9), basis varchar, received_at timestamp,"
+        " seq bigint)"
     )
-    for dt, bucket, ship, minute, kwh, received, seq, length in rows:
-        starts, ends = at(minute), at(minute + length)
-        times = [instant(each) for each in (starts - starts % 900_000, starts, ends)]
-        row = [dt, bucket, ship, *times, kwh, "energy", instant(at(received)), seq]
-        connection.execute("INSERT INTO energy_intervals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-    parameters = ["2018-08-01", "2018-08-01", bucket_of(SHIP), SHIP]
-    parameters += [instant(at(each)) for each in (start, end, received_at_most)]
-    found = connection.execute(f"SELECT kwh FROM ({ENERGY_INTERVALS.latest_of_device()})", parameters).fetchall()
-    assert len(found) == len({kwh for (kwh,) in found})
-    return {int(kwh) for (kwh,) in found}
+    for row in rows:
+        connection.execute("INSERT INTO energy_intervals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row.values())
+    times = [instant(minute) for minute in (start, end, received_at_most)]
+    parameters = ["2018-08-01", "2018-08-01", bucket_of(SHIP), SHIP, *times]
+    query = f"SELECT kwh FROM ({ENERGY_INTERVALS.latest_of_device()}) ORDER BY kwh"
+    return [int(kwh) for (kwh,) in connection.execute(query, parameters).fetchall()]
 
 
-def instant(instant_ms: int) -> str:
-    return to_datetime(instant_ms).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+def instant(minute: int) -> str:
+    return to_datetime(at(minute)).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def test_the_statement_received_last_is_the_one_in_force() -> None:
-    assert latest([stored(kwh=1, received=5), stored(kwh=2, received=7), stored(kwh=3, received=6)]) == {2}
+    assert latest(Stored(1, received=5), Stored(2, received=7), Stored(3, received=6)) == [2]
 
 
 def test_the_sequence_decides_between_statements_received_together() -> None:
-    assert latest([stored(kwh=1, seq=2), stored(kwh=2, seq=10), stored(kwh=3, seq=1)]) == {2}
+    assert latest(Stored(1, seq=2), Stored(2, seq=10), Stored(3, seq=1)) == [2]
 
 
 def test_as_of_an_instant_what_came_later_had_not_been() -> None:
-    rows = [stored(kwh=1, received=5), stored(kwh=2, received=7)]
-    assert latest(rows, received_at_most=6) == {1}
-    assert latest(rows, received_at_most=7) == {2}
-    assert latest(rows, received_at_most=4) == set()
+    rows = [Stored(1, received=5), Stored(2, received=7)]
+    assert latest(*rows, received_at_most=4) == []
+    assert latest(*rows, received_at_most=6) == [1]
+    assert latest(*rows, received_at_most=7) == [2]
 
 
 def test_stretches_of_one_quarter_hour_hold_side_by_side() -> None:
-    assert latest([stored(kwh=1), stored(kwh=2, length=5), stored(kwh=3, minute=5, length=5)]) == {1, 2, 3}
+    assert latest(Stored(1), Stored(2, length=5), Stored(3, minute=5, length=5)) == [1, 2, 3]
 
 
 def test_a_range_is_half_open() -> None:
-    rows = [stored(minute=minute, kwh=minute) for minute in (0, 15, 30, 45)]
-    assert latest(rows, start=15, end=45) == {15, 30}
+    rows = [Stored(kwh=minute, minute=minute) for minute in (0, 15, 30, 45)]
+    assert latest(*rows, start=15, end=45) == [15, 30]
 
 
 def test_landed_and_compacted_rows_of_the_device_are_read_and_no_others() -> None:
     other = next(name for name in bucket_names()[1:] if name != bucket_of(SHIP))
     rows = [
-        stored(kwh=1, minute=0),
-        stored(kwh=2, minute=15, bucket=bucket_of(SHIP)),
-        stored(kwh=3, minute=30, bucket=other),
-        stored(kwh=4, minute=30, ship="nostromo"),
-        stored(kwh=5, minute=30, dt="2018-07-01"),
+        Stored(1, minute=0),
+        Stored(2, minute=15, bucket=bucket_of(SHIP)),
+        Stored(3, minute=30, bucket=other),
+        Stored(4, minute=30, ship="nostromo"),
+        Stored(5, minute=30, dt="2018-07-01"),
     ]
-    assert latest(rows) == {1, 2}
+    assert latest(*rows) == [1, 2]

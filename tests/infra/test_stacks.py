@@ -1,0 +1,230 @@
+"""What the synthesized templates promise."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import cfnlint.api
+import pytest
+
+from infra.constructs.dependency_layers import BUILT, ROOT
+from infra.environments import TokenIssuer
+from tests.infra.conftest import Synthesized
+from wattline.api.routes import ROUTES
+from wattline.tables import TABLES, Grain
+
+LAMBDA_UNZIPPED_LIMIT = 262_144_000
+
+
+def test_cdk_nag_finds_nothing_that_is_not_acknowledged(synthesized: Synthesized) -> None:
+    report = json.loads((synthesized.folder / "validation-report.json").read_text())
+    (plugin,) = report["pluginReports"]
+    assert plugin["pluginName"] == "AwsSolutions"
+    assert plugin["conclusion"] == "success"
+    assert plugin["violations"] == []
+
+
+@pytest.mark.parametrize("stack", ["data", "api"])
+def test_cfn_lint_finds_nothing(synthesized: Synthesized, stack: str) -> None:
+    path = synthesized.folder / f"wattline-{synthesized.name}-{stack}.template.json"
+    # W3005: CDK repeats in DependsOn what a reference says already, which does no harm.
+    found = cfnlint.api.lint(path.read_text(), config={"regions": ["us-east-1"], "ignore_checks": ["W3005"]})
+    assert [str(match) for match in found] == []
+
+
+def test_there_are_no_custom_resources(synthesized: Synthesized) -> None:
+    for stack in ("data", "api"):
+        kinds = {resource["Type"] for resource in synthesized.template(stack)["Resources"].values()}
+        assert not {kind for kind in kinds if kind.startswith("Custom::") or "CustomResource" in kind}
+
+
+def test_the_gateway_has_exactly_our_routes_and_only_public_ones_are_open(synthesized: Synthesized) -> None:
+    paths = {"": ""}
+    resources = synthesized.resources("AWS::ApiGateway::Resource")
+    while len(paths) <= len(resources):
+        for logical_id, properties in resources.items():
+            parent = properties["ParentId"].get("Ref", "")
+            if parent in paths:
+                paths[logical_id] = f"{paths[parent]}/{properties['PathPart']}"
+    methods = synthesized.resources("AWS::ApiGateway::Method").values()
+    found = {
+        (method["HttpMethod"], paths[method["ResourceId"].get("Ref", "")], method["AuthorizationType"])
+        for method in methods
+    }
+    assert found == {(route.method, route.path, "CUSTOM" if route.scope else "NONE") for route in ROUTES}
+
+
+def statements(synthesized: Synthesized) -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for logical_id, policy in synthesized.resources("AWS::IAM::Policy").items():
+        found += [(logical_id, each) for each in policy["PolicyDocument"]["Statement"]]
+    return found
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    named = statement["Action"]
+    return [named] if isinstance(named, str) else list(named)
+
+
+def test_no_role_may_scan_and_no_action_has_a_wildcard(synthesized: Synthesized) -> None:
+    allowed = [(policy, action) for policy, each in statements(synthesized) for action in actions(each)]
+    assert len(allowed) > 10
+    assert [each for each in allowed if "*" in each[1] or each[1] == "dynamodb:Scan"] == []
+
+
+def test_only_tracing_may_name_every_resource(synthesized: Synthesized) -> None:
+    everything = {tuple(sorted(actions(each))) for _, each in statements(synthesized) if each["Resource"] == "*"}
+    assert everything == {("xray:PutTelemetryRecords", "xray:PutTraceSegments")}
+
+
+def test_each_function_has_a_role_of_its_own_without_managed_policies(synthesized: Synthesized) -> None:
+    functions = synthesized.resources("AWS::Lambda::Function")
+    roles = {json.dumps(function["Role"]) for function in functions.values()}
+    assert len(roles) == len(functions) == 5
+    assert all("ManagedPolicyArns" not in role for role in synthesized.resources("AWS::IAM::Role").values())
+
+
+def test_each_function_logs_to_a_group_that_forgets_and_has_an_alarm(synthesized: Synthesized) -> None:
+    functions = synthesized.resources("AWS::Lambda::Function")
+    groups = synthesized.resources("AWS::Logs::LogGroup")
+    assert len(groups) == len(functions)
+    assert all(group["RetentionInDays"] for group in groups.values())
+    metrics = [alarm["MetricName"] for alarm in synthesized.resources("AWS::CloudWatch::Alarm").values()]
+    assert metrics.count("Errors") == len(functions)
+
+
+def test_each_queue_has_dead_letters_and_alarms_on_the_first_and_on_an_hour(synthesized: Synthesized) -> None:
+    queues = synthesized.resources("AWS::SQS::Queue")
+    work = {key: queue for key, queue in queues.items() if "RedrivePolicy" in queue}
+    assert len(work) * 2 == len(queues)
+    alarms = synthesized.resources("AWS::CloudWatch::Alarm").values()
+    watched = {(alarm["MetricName"], alarm["Threshold"]) for alarm in alarms}
+    assert {("ApproximateNumberOfMessagesVisible", 1), ("ApproximateAgeOfOldestMessage", 3600)} <= watched
+    assert all(alarm["AlarmActions"] for alarm in alarms)
+    assert all(queue["SqsManagedSseEnabled"] for queue in queues.values())
+
+
+def test_a_message_stays_hidden_six_times_as_long_as_its_consumer_may_work(synthesized: Synthesized) -> None:
+    (mapping,) = synthesized.resources("AWS::Lambda::EventSourceMapping").values()
+    writer = synthesized.resources("AWS::Lambda::Function")[mapping["FunctionName"]["Ref"]]
+    (queue,) = [queue for queue in synthesized.resources("AWS::SQS::Queue").values() if "RedrivePolicy" in queue]
+    assert queue["VisibilityTimeout"] >= 6 * writer["Timeout"]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BatchSize"] <= 10 or mapping["MaximumBatchingWindowInSeconds"] >= 1
+
+
+def test_the_bucket_is_private_and_encrypted_and_the_table_recoverable(synthesized: Synthesized) -> None:
+    (bucket,) = synthesized.resources("AWS::S3::Bucket").values()
+    assert all(bucket["PublicAccessBlockConfiguration"].values())
+    assert bucket["BucketEncryption"]
+    (table,) = synthesized.resources("AWS::DynamoDB::Table").values()
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+
+
+def test_state_on_aws_survives_the_deletion_of_its_stack(on_aws: Synthesized) -> None:
+    kept = {
+        resource["Type"]
+        for resource in on_aws.template("data")["Resources"].values()
+        if resource.get("DeletionPolicy") == "Retain"
+    }
+    assert {"AWS::S3::Bucket", "AWS::DynamoDB::Table"} <= kept
+
+
+def test_glue_has_every_history_table_with_projected_partitions(synthesized: Synthesized) -> None:
+    tables = {
+        table["TableInput"]["Name"]: table["TableInput"] for table in synthesized.resources("AWS::Glue::Table").values()
+    }
+    assert tables.keys() == TABLES.keys()
+    for name, definition in TABLES.items():
+        parameters = tables[name]["Parameters"]
+        columns = tables[name]["StorageDescriptor"]["Columns"]
+        assert [(each["Name"], each["Type"]) for each in columns] == [(c.name, c.glue_type) for c in definition.columns]
+        assert [each["Name"] for each in tables[name]["PartitionKeys"]] == ["dt", "bucket"]
+        assert parameters["projection.enabled"] == "true"
+        assert parameters["projection.dt.range"] == "1970-01-01,NOW+2DAYS"
+        assert parameters["projection.dt.interval.unit"] == ("MONTHS" if definition.grain is Grain.MONTH else "DAYS")
+        assert parameters["projection.bucket.values"].split(",") == ["landing", *(f"{n:02d}" for n in range(16))]
+
+
+def test_the_workgroup_bounds_what_a_query_may_read(synthesized: Synthesized) -> None:
+    (workgroup,) = synthesized.resources("AWS::Athena::WorkGroup").values()
+    configuration = workgroup["WorkGroupConfiguration"]
+    assert configuration["EnforceWorkGroupConfiguration"] is True
+    assert configuration["BytesScannedCutoffPerQuery"] >= 10_000_000
+
+
+def test_requests_are_throttled_and_the_gateways_own_errors_are_problems(synthesized: Synthesized) -> None:
+    (stage,) = synthesized.resources("AWS::ApiGateway::Stage").values()
+    (settings,) = stage["MethodSettings"]
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (500, 1_000)
+    (api,) = synthesized.resources("AWS::ApiGateway::RestApi").values()
+    assert api["EndpointConfiguration"]["Types"] == ["REGIONAL"]
+    responses = synthesized.resources("AWS::ApiGateway::GatewayResponse").values()
+    expected = {
+        "UNAUTHORIZED": 401,
+        "ACCESS_DENIED": 403,
+        "MISSING_AUTHENTICATION_TOKEN": 404,
+        "REQUEST_TOO_LARGE": 413,
+        "THROTTLED": 429,
+        "DEFAULT_4XX": 400,
+        "DEFAULT_5XX": 503,
+    }
+    assert {response["ResponseType"]: int(response["StatusCode"]) for response in responses} == expected
+    for response in responses:
+        problem = json.loads(response["ResponseTemplates"]["application/json"])
+        assert problem["status"] == expected[response["ResponseType"]]
+        assert {"type", "title", "detail", "request_id"} <= problem.keys()
+        assert response["ResponseParameters"]["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+    (throttled,) = [each for each in responses if each["ResponseType"] == "THROTTLED"]
+    assert "gatewayresponse.header.Retry-After" in throttled["ResponseParameters"]
+
+
+def test_the_authorizer_reads_the_authorization_header(synthesized: Synthesized) -> None:
+    (authorizer,) = synthesized.resources("AWS::ApiGateway::Authorizer").values()
+    assert (authorizer["Type"], authorizer["IdentitySource"]) == ("REQUEST", "method.request.header.Authorization")
+
+
+def test_on_aws_functions_run_on_arm_with_layers_and_nothing_points_at_an_emulator(on_aws: Synthesized) -> None:
+    for function in on_aws.resources("AWS::Lambda::Function").values():
+        assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
+        assert function["TracingConfig"] == {"Mode": "Active"}
+        assert len(function["Layers"]) >= 2
+        assert not [name for name in function["Environment"]["Variables"] if name.startswith("AWS_ENDPOINT")]
+
+
+def size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def test_function_and_layers_stay_within_what_lambda_unzips() -> None:
+    wattline = size(ROOT / "layers" / "core")
+    core, parquet = size(BUILT / "core_deps"), size(BUILT / "parquet_deps")
+    assert core > 20_000_000, "the layer was not built; run `make layers`"
+    assert parquet > 100_000_000, "the layer was not built; run `make layers`"
+    largest_handler = max(size(folder) for folder in (ROOT / "functions").iterdir() if folder.is_dir())
+    assert largest_handler + wattline + core + parquet <= LAMBDA_UNZIPPED_LIMIT
+
+
+def test_the_layers_hold_binaries_for_lambda_and_not_for_this_machine() -> None:
+    names = [path.name for path in BUILT.rglob("*.cpython-*.so")]
+    assert names
+    assert [name for name in names if not re.search(r"cpython-313-aarch64-linux", name)] == []
+
+
+def test_the_layers_hold_what_was_locked() -> None:
+    for layer in ("core_deps", "parquet_deps"):
+        lock = (ROOT / "layers" / layer / "requirements.txt").read_text()
+        locked = {name.replace("-", "_").lower() for name in re.findall(r"^([A-Za-z0-9-]+)==[^ ]+", lock, re.MULTILINE)}
+        built = {path.name.split("-")[0].lower() for path in (BUILT / layer / "python").glob("*.dist-info")}
+        assert built == locked
+
+
+def test_a_token_issuer_needs_exactly_one_source_of_keys() -> None:
+    with pytest.raises(ValueError, match="exactly one"):
+        TokenIssuer(issuer="i", audience="a")
+    with pytest.raises(ValueError, match="exactly one"):
+        TokenIssuer(issuer="i", audience="a", jwks="{}", jwks_url="https://issuer.example/")
