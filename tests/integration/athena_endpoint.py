@@ -3,9 +3,9 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -74,11 +74,18 @@ class S3Spy:
     _held: threading.Event = field(default_factory=threading.Event)
     _open: threading.Event = field(default_factory=threading.Event)
 
-    def attach(self, s3: "S3Client") -> None:
-        events = s3.meta.events
-        events.register("before-parameter-build.s3.GetObject", self._note_request)
-        events.register("after-call.s3.GetObject", self._note_answer)
-        events.register("before-call.s3", self._wait)
+    @contextmanager
+    def watch(self, s3: "S3Client") -> Iterator[None]:
+        handlers: dict[str, Callable[..., None]] = {
+            "before-parameter-build.s3.GetObject": self._note_request,
+            "after-call.s3.GetObject": self._note_answer,
+            "before-call.s3": self._wait,
+        }
+        for event, handler in handlers.items():
+            s3.meta.events.register(event, handler)
+        yield
+        for event, handler in handlers.items():
+            s3.meta.events.unregister(event, handler)
 
     @contextmanager
     def hold(self, operation: str) -> Iterator[Callable[[], None]]:
@@ -209,33 +216,31 @@ def statement(
 @contextmanager
 def running_endpoint() -> Iterator[Endpoint]:
     """An endpoint over an empty bucket. moto lets calls to 127.0.0.1 pass, so Athena's go over a real socket."""
-    with mock_aws():
-        session = _session()
-        s3, servers_s3 = session.client("s3"), session.client("s3")
+    s3, servers_s3, spy = _s3("the tests"), _s3("the server"), S3Spy()
+    with mock_aws(), spy.watch(servers_s3):
         s3.create_bucket(Bucket=BUCKET)
-        spy = S3Spy()
-        spy.attach(servers_s3)
         athena = Athena(servers_s3, bucket=BUCKET, workgroup=WORKGROUP, database=DATABASE)
-        with serve(athena, 0) as server, _serving(server):
-            client = session.client(
-                "athena",
-                endpoint_url=f"http://127.0.0.1:{server.server_port}",
-                # the limits are for the endpoint to refuse, and an answer lost is an answer lost
-                config=Config(parameter_validation=False, retries={"total_max_attempts": 1}),
-            )
+        with serve(athena, 0) as server, _serving(server), closing(_athena(server.server_port)) as client:
             endpoint = Endpoint(client, s3, spy)
-            try:
-                yield endpoint
-            finally:
-                endpoint.stop_all()
-                for each in (client, s3, servers_s3):
-                    each.close()
+            yield endpoint
+            endpoint.stop_all()
+
+
+_session = cache(
+    partial(boto3.Session, aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+)
+"""One for all tests, because a new one would read the services' models again."""
 
 
 @cache
-def _session() -> boto3.Session:
-    """One for all tests, because a session reads the models of the services anew."""
-    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+def _s3(of: str) -> "S3Client":  # noqa: ARG001 - it tells the clients apart
+    return _session().client("s3")
+
+
+def _athena(port: int) -> "AthenaClient":
+    # The limits are for the endpoint to refuse, and an answer that is lost shall be noticed.
+    config = Config(parameter_validation=False, retries={"total_max_attempts": 1})
+    return _session().client("athena", endpoint_url=f"http://127.0.0.1:{port}", config=config)
 
 
 @contextmanager

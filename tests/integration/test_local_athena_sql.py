@@ -64,16 +64,11 @@ def test_a_timestamp_is_a_text_that_the_query_casts(endpoint: Endpoint) -> None:
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_hostile_value_made_a_literal_matches_nothing(endpoint: Endpoint, value: str) -> None:
     assert endpoint.rows(BY_SHIP, sql_literal(value)) == []
-    assert endpoint.rows(f"{SHIPS} WHERE spaceship_id <> ? ORDER BY 1", sql_literal(value)) == [
-        ["enterprise"],
-        ["o'neill"],
-    ]
 
 
 @pytest.mark.parametrize("value", [*(value for value in HOSTILE if value not in ("NULL", "''")), *NOT_LITERALS])
 def test_a_raw_parameter_that_is_no_literal_fails_the_query(endpoint: Endpoint, value: str) -> None:
     assert "the parameter" in endpoint.fail(BY_SHIP, value)
-    assert endpoint.rows(f"{SHIPS} ORDER BY 1") == [["enterprise"], ["o'neill"]]
 
 
 @pytest.mark.parametrize("parameters", [(), ("'a'",), ("'a'", "1", "2")])
@@ -154,7 +149,6 @@ def test_parameters_of_a_cte_come_before_those_of_the_query_that_uses_it(endpoin
 )
 def test_what_the_engine_cannot_do_fails_with_a_reason(endpoint: Endpoint, sql: str, reason: str) -> None:
     assert re.search(reason, endpoint.fail(sql))
-    assert endpoint.rows("SELECT count(*) AS n FROM energy_intervals") == [["2"]]
 
 
 def test_a_semicolon_may_end_the_query(endpoint: Endpoint) -> None:
