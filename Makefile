@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-anno
 LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down token test lint format bench layers openapi lock clean
+.PHONY: help install up down deploy token test lint format bench layers openapi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ up: install ## start the local cloud, deploy, post sample data, print how to use
 
 down: ## stop what `make up` started
 	@test ! -x $(BIN)/python || $(BIN)/python -m infra.local down --port $(PORT) --athena-port $(ATHENA_PORT)
+
+deploy: install layers ## deploy to AWS (ENVIRONMENT=prod JWT_ISSUER= JWT_AUDIENCE= JWKS_URL=), with your own credentials
+	@infra/node_modules/.bin/cdk deploy --all --no-notices -c environment=$(ENVIRONMENT) -c jwt_issuer=$(JWT_ISSUER) \
+		-c jwt_audience=$(JWT_AUDIENCE) -c jwks_url=$(JWKS_URL)
 
 token: install ## print a token for the local stack (SCOPES="telemetry:read")
 	@$(BIN)/python -m infra.local token --scopes "$(SCOPES)"

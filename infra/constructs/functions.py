@@ -100,8 +100,12 @@ class Functions(Construct):
                     *tables,
                 ),
                 _allow(["s3:GetObject"], data.lake.objects_under(HISTORY)),
-                _allow(["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], results),
-                _allow(["s3:ListBucket", "s3:GetBucketLocation"], data.bucket.bucket_arn),
+                _allow(
+                    ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], results
+                ),
+                _allow(
+                    ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], data.bucket.bucket_arn
+                ),
             ],
         )
         query.acknowledge_wildcard(data.lake.objects_under(HISTORY), "which objects a query reads, Athena decides")

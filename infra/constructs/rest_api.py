@@ -107,9 +107,7 @@ class RestApi(Construct):
         )
         for name, of_function in routes.items():
             # One permission a function: by default CDK makes two for each method.
-            integration = apigateway.LambdaIntegration(
-                functions[name], allow_test_invoke=False, scope_permission_to_method=False
-            )
+            integration = apigateway.LambdaIntegration(functions[name], scope_permission_to_method=False)
             for route in of_function:
                 self._add_method(route, integration)
         for problem in _GATEWAY_PROBLEMS:

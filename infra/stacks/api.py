@@ -1,7 +1,6 @@
 """What can be deployed anew at any time: functions, the API and its alarms."""
 
 from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_cloudwatch_actions as actions
 from constructs import Construct
 
 from infra.constructs.dependency_layers import Layers
@@ -32,7 +31,6 @@ class ApiStack(Stack):
             routes=routes_by_function(),
             authorizer=functions.authorizer,
         ).api
-        for alarm in functions.alarms:
-            alarm.add_alarm_action(actions.SnsAction(data.operations))
+        data.operations.watch(functions.alarms)
         CfnOutput(self, "ApiUrl", value=api.url)
         CfnOutput(self, "ApiId", value=api.rest_api_id)

@@ -1,8 +1,6 @@
 """What must outlive every deployment: the bucket, the hot table, the queues and the catalog."""
 
 from aws_cdk import Aws, CfnOutput, Stack
-from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from infra.constructs.functions import HISTORY_WRITER_TIMEOUT
@@ -10,6 +8,7 @@ from infra.constructs.history_catalog import HistoryCatalog
 from infra.constructs.hot_table import HotTable
 from infra.constructs.lake_bucket import LakeBucket
 from infra.constructs.nag import acknowledge
+from infra.constructs.operations import Operations
 from infra.constructs.work_queue import WorkQueue
 from infra.environments import Environment
 
@@ -35,12 +34,11 @@ class DataStack(Stack):
         self.catalog = HistoryCatalog(
             self, "History", name=name, bucket=self.bucket, cutoff_bytes=environment.query_cutoff_bytes
         )
-        self.operations = sns.Topic(self, "Operations", topic_name=f"{name}-operations", enforce_ssl=True)
-        for alarm in self.history_queue.alarms:
-            alarm.add_alarm_action(actions.SnsAction(self.operations))
+        self.operations = Operations(self, "Operations", name=name)
+        self.operations.watch(self.history_queue.alarms)
         acknowledge(
             self.bucket, "AwsSolutions-S1", None, "CloudTrail data events audit access; server logs would double it"
         )
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         CfnOutput(self, "HotTableName", value=self.hot_table.table_name)
-        CfnOutput(self, "OperationsTopic", value=self.operations.topic_arn)
+        CfnOutput(self, "OperationsTopic", value=self.operations.topic.topic_arn)

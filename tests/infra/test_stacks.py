@@ -105,6 +105,14 @@ def test_each_queue_has_dead_letters_and_alarms_on_the_first_and_on_an_hour(synt
     assert all(queue["SqsManagedSseEnabled"] for queue in queues.values())
 
 
+def test_alarms_may_publish_to_their_topic(synthesized: Synthesized) -> None:
+    (policy,) = synthesized.resources("AWS::SNS::TopicPolicy").values()
+    allowed = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
+    assert [(each["Principal"], each["Action"]) for each in allowed] == [
+        ({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish")
+    ]
+
+
 def test_a_message_stays_hidden_six_times_as_long_as_its_consumer_may_work(synthesized: Synthesized) -> None:
     (mapping,) = synthesized.resources("AWS::Lambda::EventSourceMapping").values()
     writer = synthesized.resources("AWS::Lambda::Function")[mapping["FunctionName"]["Ref"]]

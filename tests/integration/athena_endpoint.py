@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -83,9 +83,11 @@ class S3Spy:
         }
         for event, handler in handlers.items():
             s3.meta.events.register(event, handler)
-        yield
-        for event, handler in handlers.items():
-            s3.meta.events.unregister(event, handler)
+        try:
+            yield
+        finally:
+            for event, handler in handlers.items():
+                s3.meta.events.unregister(event, handler)
 
     @contextmanager
     def hold(self, operation: str) -> Iterator[Callable[[], None]]:
@@ -222,18 +224,21 @@ def running_endpoint() -> Iterator[Endpoint]:
         athena = Athena(servers_s3, bucket=BUCKET, workgroup=WORKGROUP, database=DATABASE)
         with serve(athena, 0) as server, _serving(server), closing(_athena(server.server_port)) as client:
             endpoint = Endpoint(client, s3, spy)
-            yield endpoint
-            endpoint.stop_all()
-
-
-_session = cache(
-    partial(boto3.Session, aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
-)
-"""One for all tests, because a new one would read the services' models again."""
+            try:
+                yield endpoint
+            finally:
+                endpoint.stop_all()
 
 
 @cache
-def _s3(of: str) -> "S3Client":  # noqa: ARG001 - it tells the clients apart
+def _session() -> boto3.Session:
+    """One for all tests, because a new one would read the services' models again."""
+    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+
+
+@cache
+def _s3(of: str) -> "S3Client":
+    """The client of the tests, or the one of the server."""
     return _session().client("s3")
 
 

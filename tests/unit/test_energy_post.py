@@ -206,23 +206,21 @@ def test_rejections_come_in_the_order_of_the_items() -> None:
 
 def test_readings_that_together_overfill_a_quarter_hour_are_rejected_and_no_others() -> None:
     items = [(when(minute), CAPACITY) for minute in (0, 5, 10)]
-    post = judged([*items, (when(15), CAPACITY), (when(60), 1)], interval_minutes=5)
+    post = judged([*items, (when(-5), CAPACITY), (when(15), CAPACITY), (when(60), 1)], interval_minutes=5)
     reason = "value: together with others it gives a quarter hour more than 999,999,999 kWh"
     assert [(each.index, each.reason, each.value) for each in post.rejections] == [
         (index, reason, CAPACITY) for index in range(3)
     ]
-    assert post.accepted == 2
-    assert post.pieces == split(energies({15: CAPACITY, 60: 1}), 5 * MINUTE_MS, Basis.ENERGY)
+    assert post.accepted == 3
+    assert post.pieces == split(energies({-5: CAPACITY, 15: CAPACITY, 60: 1}), 5 * MINUTE_MS, Basis.ENERGY)
 
 
-def test_overlapping_readings_that_overfill_a_quarter_hour_are_rejected_with_all_their_reach() -> None:
-    most = 2 * CAPACITY // 3
-    items = [(when(0), most), (when(15), most), (when(30), most), (when(75), most)]
-    post = judged(items, interval_minutes=16)
-    assert post.rejections == []
-    crowded = judged([*items, (when(29), most)], interval_minutes=16)
-    assert [each.index for each in crowded.rejections] == [1, 2, 4]
-    assert crowded.accepted == 2
+def test_what_readings_that_overfill_a_quarter_hour_say_about_others_is_rejected_with_them() -> None:
+    fitting = {0: CAPACITY, 60: CAPACITY}
+    crowding = {10: CAPACITY, 15: CAPACITY, 20: CAPACITY}
+    post = judged([(when(minute), kwh) for minute, kwh in (fitting | crowding).items()], interval_minutes=15)
+    assert [rejection.index for rejection in post.rejections] == [2, 3, 4]  # quarter hours 0 and 15 hold too much
+    assert post.pieces == split(energies({60: CAPACITY}), INTERVAL_MS, Basis.ENERGY)
 
 
 def test_a_post_whose_readings_all_overfill_is_refused() -> None:
