@@ -77,6 +77,7 @@ class LocalCloud:
         progress(f"starting the local cloud on {self.endpoint_url}")
         self.ministack.start(self._ministack_environment())
         progress(f"starting the local Athena on {self.athena_url}")
+        self.athena.stop()  # it keeps nothing, and a new one knows the tables as they are now
         self.athena.start(self._process_environment())
         if fresh:
             progress("cdk bootstrap")

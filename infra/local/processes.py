@@ -42,20 +42,24 @@ class Service:
 
     def is_running(self) -> bool:
         """Whether the process of the pid file is alive and still the one that was started."""
-        return self._pid() is not None
+        return self._running() is not None
 
-    def _pid(self) -> int | None:
-        """A pid may have been given to somebody else since; the command line tells."""
+    def _running(self) -> tuple[int, int] | None:
+        """Pid and port. A pid may have been given to somebody else since; the command line tells."""
         try:
-            pid, *command = self._pid_file.read_text().splitlines()
+            pid, port, *command = self._pid_file.read_text().splitlines()
             running = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode().split("\0")
         except (FileNotFoundError, ProcessLookupError, ValueError):
             return None
-        return int(pid) if running == command else None
+        return (int(pid), int(port)) if running == command else None
 
     def start(self, environment: Mapping[str, str]) -> None:
         """Start it unless it runs, and wait until it listens. Raises LocalRunError."""
-        if self.is_running():
+        if (running := self._running()) is not None:
+            if running[1] != self.port:
+                raise LocalRunError(
+                    f"{self.name} runs on port {running[1]} already; end it with `make down` to use port {self.port}"
+                )
             return
         if not port_is_free(self.port):
             raise LocalRunError(
@@ -73,7 +77,7 @@ class Service:
                 start_new_session=True,
             )
         _CHILDREN[process.pid] = process
-        self._pid_file.write_text("\n".join([str(process.pid), *self.command]))
+        self._pid_file.write_text("\n".join([str(process.pid), str(self.port), *self.command]))
         deadline = time.monotonic() + 60
         while port_is_free(self.port):
             if process.poll() is not None or time.monotonic() > deadline:
@@ -82,10 +86,11 @@ class Service:
 
     def stop(self) -> bool:
         """End it and what it started; says whether it was running."""
-        pid = self._pid()
-        if pid is None:
+        running = self._running()
+        if running is None:
             self._pid_file.unlink(missing_ok=True)
             return False
+        pid = running[0]
         os.killpg(pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
         while self.is_running() and time.monotonic() < deadline:

@@ -38,6 +38,16 @@ def test_a_taken_port_is_a_clear_message(tmp_path: Path) -> None:
             web_server(tmp_path, port).start({})
 
 
+def test_another_port_while_it_runs_is_a_clear_message(tmp_path: Path) -> None:
+    service = web_server(tmp_path, free_port())
+    service.start({})
+    try:
+        with pytest.raises(LocalRunError, match=rf"runs on port {service.port} already.*make down"):
+            web_server(tmp_path, free_port()).start({})
+    finally:
+        assert service.stop()
+
+
 def test_a_service_that_dies_at_once_says_why(tmp_path: Path) -> None:
     service = Service("broken", free_port(), [sys.executable, "-c", "raise SystemExit('no luck')"], tmp_path, "PORT")
     with pytest.raises(LocalRunError, match="no luck"):
@@ -46,7 +56,7 @@ def test_a_service_that_dies_at_once_says_why(tmp_path: Path) -> None:
 
 def test_a_process_that_has_got_the_pid_since_is_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
-        (tmp_path / "web.pid").write_text(f"{stranger.pid}\nsomething\nelse")
+        (tmp_path / "web.pid").write_text(f"{stranger.pid}\n1234\nsomething\nelse")
         assert not web_server(tmp_path, free_port()).stop()
         assert stranger.poll() is None
         stranger.communicate(b"\n")
