@@ -1,5 +1,6 @@
 """Translate Athena's SQL to DuckDB's and run it over the tables of the history."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import sqlglot
-from sqlglot import exp
+from sqlglot import TokenType, exp
 
 from infra.local.athena.lake import ScanCount, dataset
 from wattline.tables import TABLES
@@ -56,11 +57,12 @@ class Query:
     def cancel(self) -> None:
         """Stop it."""
         self._cancelled.set()
-        self._connection.interrupt()
+        with contextlib.suppress(duckdb.Error):  # it may have ended by itself just now
+            self._connection.interrupt()
 
     def run(self, s3: "S3Client", bucket: str) -> Result:
         """Raises QueryRefused or QueryCancelled."""
-        tree = bind(parse(self._sql), self._parameters)
+        tree = bind(self._sql, self._parameters)
         scanned = ScanCount()
         for name in table_names(tree):
             self._connection.register(name, dataset(s3, bucket, TABLES[name], scanned))
@@ -91,22 +93,23 @@ def parse(sql: str) -> exp.Query:
     return trees[0]
 
 
-def bind(tree: exp.Query, parameters: Sequence[str]) -> exp.Query:
-    """Put the execution parameters, which are pieces of SQL text, where the question marks stand."""
-    holes = list(tree.find_all(exp.Placeholder, bfs=False))
+def bind(sql: str, parameters: Sequence[str]) -> exp.Query:
+    """Put the execution parameters, which are pieces of SQL text, where the question marks stand, in their order."""
+    for hole in parse(sql).find_all(exp.Placeholder):
+        if hole.find_ancestor(exp.Where) is None:
+            raise QueryRefused("SYNTAX_ERROR: a parameter may stand in a WHERE clause only")
+    holes = [token for token in sqlglot.tokenize(sql, read="athena") if token.token_type is TokenType.PLACEHOLDER]
     if len(holes) != len(parameters):
         expected, found = len(holes), len(parameters)
         raise QueryRefused(
             f"INVALID_PARAMETER_USAGE: Incorrect number of parameters: expected {expected} but found {found}"
         )
-    for hole, parameter in zip(holes, parameters, strict=True):
-        if hole.find_ancestor(exp.Where) is None:
-            raise QueryRefused("SYNTAX_ERROR: a parameter may stand in a WHERE clause only")
-        hole.replace(_literal(parameter))
-    return tree
+    for mark, parameter in reversed([*zip(holes, parameters, strict=True)]):
+        sql = sql[: mark.start] + _literal(parameter) + sql[mark.end + 1 :]
+    return parse(sql)
 
 
-def _literal(parameter: str) -> exp.Expr:
+def _literal(parameter: str) -> str:
     try:
         value = sqlglot.parse_one(parameter, dialect="athena")
     except sqlglot.errors.SqlglotError as error:
@@ -114,7 +117,7 @@ def _literal(parameter: str) -> exp.Expr:
     inner = value.this if isinstance(value, exp.Neg) else value
     if not isinstance(inner, exp.Literal | exp.Boolean | exp.Null):
         raise QueryRefused(f"SYNTAX_ERROR: the parameter {parameter!r} is not a literal; texts need single quotes")
-    return value
+    return value.sql(dialect="athena")
 
 
 def table_names(tree: exp.Query) -> set[str]:

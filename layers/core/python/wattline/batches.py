@@ -7,6 +7,7 @@ milliseconds and decimals scaled integers, so nothing is rounded on the way.
 import base64
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -47,7 +48,7 @@ def decode(body: str) -> Batch:
         table = TABLES[message["table"]]
         columns = [_checked(column, message["columns"][column.name]) for column in table.columns]
         return Batch(table, tuple(zip(*columns, strict=True)))
-    except (ValueError, LookupError, TypeError, EOFError, OSError) as error:
+    except (ValueError, LookupError, TypeError, EOFError, OSError, RecursionError, zlib.error) as error:
         raise TerminalError(f"not a history message: {type(error).__name__}: {error}") from error
 
 

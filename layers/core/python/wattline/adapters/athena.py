@@ -5,7 +5,7 @@ import io
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from wattline.adapters.aws import unavailable
@@ -74,10 +74,11 @@ class AthenaQueries:
         Raises QueryTimeout (and stops the query) when that takes too long, QueryFailed when Athena reports a
         failure, TransientError when it takes no queries now.
         """
+        literals: dict[str, Any] = {"ExecutionParameters": [sql_literal(value) for value in parameters]}
         with unavailable("querying the history"):
             execution_id = self._client.start_query_execution(
                 QueryString=sql,
-                ExecutionParameters=[sql_literal(value) for value in parameters],
+                **(literals if parameters else {}),  # an empty list is refused
                 QueryExecutionContext={"Database": self._database},
                 WorkGroup=self._workgroup,
             )["QueryExecutionId"]

@@ -126,7 +126,7 @@ def _energy_pieces(stretches: Iterable[_Stretch], step_ms: int) -> Iterator[Piec
     so_far = rounded = 0
     for stretch in stretches:
         so_far += stretch.total * (stretch.end_ms - stretch.start_ms)
-        up_to_here = _half_up(so_far, step_ms)
+        up_to_here = round_half_up(so_far, step_ms)
         yield _piece(stretch, up_to_here - rounded, Basis.ENERGY)
         rounded = up_to_here
 
@@ -138,10 +138,10 @@ def _power_pieces(stretches: Iterable[_Stretch]) -> Iterator[Piece]:
         if sum(stretch.end_ms - stretch.start_ms for stretch in inside) == INTERVAL_MS:
             sums = [(stretch.total * (stretch.end_ms - stretch.start_ms), stretch.count) for stretch in inside]
             numerator, denominator = _sum_of_fractions(sums)
-            yield Piece(interval, 0, INTERVAL_MS, _half_up(numerator, denominator * INTERVAL_MS), Basis.POWER)
+            yield Piece(interval, 0, INTERVAL_MS, round_half_up(numerator, denominator * INTERVAL_MS), Basis.POWER)
         else:
             for stretch in inside:
-                yield _piece(stretch, _half_up(stretch.total, stretch.count), Basis.POWER)
+                yield _piece(stretch, round_half_up(stretch.total, stretch.count), Basis.POWER)
 
 
 def _whole(pieces: list[Piece]) -> list[Piece]:
@@ -193,12 +193,12 @@ def _take(free: list[tuple[int, int]], start: int, end: int) -> tuple[list[tuple
 
 def _value(remaining: list[tuple[Piece, int]], covered: int) -> int:
     if all(piece.basis is Basis.POWER for piece, _ in remaining):
-        return _half_up(sum(piece.amount * taken for piece, taken in remaining), covered)
+        return round_half_up(sum(piece.amount * taken for piece, taken in remaining), covered)
     energies = [
         (piece.amount * taken, INTERVAL_MS if piece.basis is Basis.POWER else piece.length_ms)
         for piece, taken in remaining
     ]
-    return _half_up(*_sum_of_fractions(energies))
+    return round_half_up(*_sum_of_fractions(energies))
 
 
 def fold_intervals(statements: Iterable[Statement]) -> list[IntervalEnergy]:
@@ -220,6 +220,6 @@ def _sum_of_fractions(fractions: Sequence[tuple[int, int]]) -> tuple[int, int]:
     return sum(numerator * (denominator // each) for numerator, each in fractions), denominator
 
 
-def _half_up(numerator: int, denominator: int) -> int:
+def round_half_up(numerator: int, denominator: int) -> int:
     """Rounded division of non-negative integers, halves up: adding a whole number never changes the rounding."""
     return (2 * numerator + denominator) // (2 * denominator)

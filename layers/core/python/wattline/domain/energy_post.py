@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from itertools import pairwise
 
@@ -184,6 +184,9 @@ def reading_time(when: object, now_ms: int) -> int:
     return at_ms
 
 
+_EXACTLY = Context(prec=200)
+"""More digits than a numeric text may have, so that nothing is rounded before the one rounding."""
+
 _NUMERIC = re.compile(r"\s*[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,4})?\s*", re.ASCII)
 
 
@@ -195,7 +198,7 @@ def reading_amount(value: object, units: Units) -> int:
     number = _number(value)
     if number < 0:
         raise ValueError("value: is negative")
-    amount = number * NANO if units is Units.KWH else number * NANO / 4
+    amount = _EXACTLY.multiply(number, NANO if units is Units.KWH else NANO // 4)
     if amount > CAPACITY_NANO:
         raise ValueError("value: is more than 999,999,999 kWh in a quarter hour, the most that can be stored")
     return int(amount.to_integral_value(ROUND_HALF_UP))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from wattline.domain.energy import IntervalEnergy, intervals_of
+from wattline.domain.energy import IntervalEnergy, intervals_of, round_half_up
 from wattline.domain.instants import HOUR_MS, INTERVAL_MS
 
 LINEAR_REACH_MS = 2 * HOUR_MS
@@ -74,4 +74,4 @@ def _interpolated(at: int, known: Mapping[int, IntervalEnergy]) -> int | None:
     if before is None or after is None or before + after - 1 > reach:
         return None
     left, right = known[at - before * INTERVAL_MS].amount, known[at + after * INTERVAL_MS].amount
-    return round(left + (right - left) * before / (before + after))
+    return round_half_up(left * after + right * before, before + after)

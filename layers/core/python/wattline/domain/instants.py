@@ -37,7 +37,7 @@ def parse_instant(text: object) -> int:
     if zone in "zZ":
         zone = "+00:00"
     try:
-        moment = datetime.fromisoformat(f"{date}T{hour}:{minute}:{second}{zone}")
+        moment = datetime.fromisoformat(f"{date}T{hour}:{minute}:{second}{zone}").astimezone(UTC)
         whole = (moment - _EPOCH) // _MILLISECOND
     except (ValueError, OverflowError) as error:
         raise ValueError(f"is not a time that exists: {error}") from error
