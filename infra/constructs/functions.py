@@ -11,6 +11,7 @@ from constructs import Construct
 from infra.constructs.dependency_layers import Layers
 from infra.constructs.lake_bucket import HISTORY, QUERY_RESULTS
 from infra.constructs.python_function import PythonFunction, Size
+from infra.constructs.work_queue import CONSUMER_TIMEOUT
 from infra.environments import Environment
 from wattline.tables import TABLES
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 GATEWAY_PATIENCE = Duration.seconds(29)
 """API Gateway waits no longer for a function."""
 
-HISTORY_WRITER_TIMEOUT = Duration.seconds(60)
 HISTORY_BATCH = 1_000
 """Messages in one delivery; Lambda's limit of 6 MB a request ends it earlier where messages are large."""
 
@@ -150,7 +150,7 @@ class Functions(Construct):
             name="history_writer",
             environment=self._environment,
             layers=self._layers.parquet,
-            size=Size(memory_mb=1_769, timeout=HISTORY_WRITER_TIMEOUT),
+            size=Size(memory_mb=1_769, timeout=CONSUMER_TIMEOUT),
             variables={
                 "HOT_TABLE": self._data.hot_table.table_name,
                 "BUCKET": self._data.bucket.bucket_name,

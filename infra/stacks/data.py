@@ -3,7 +3,6 @@
 from aws_cdk import Aws, CfnOutput, Stack
 from constructs import Construct
 
-from infra.constructs.functions import HISTORY_WRITER_TIMEOUT
 from infra.constructs.history_catalog import HistoryCatalog
 from infra.constructs.hot_table import HotTable
 from infra.constructs.lake_bucket import LakeBucket
@@ -28,9 +27,7 @@ class DataStack(Stack):
         )
         self.bucket = self.lake.bucket
         self.hot_table = HotTable(self, "Hot", name=f"{name}-hot", removal_policy=environment.removal_policy).table
-        self.history_queue = WorkQueue(
-            self, "HistoryQueue", name=f"{name}-history", consumer_timeout=HISTORY_WRITER_TIMEOUT
-        )
+        self.history_queue = WorkQueue(self, "HistoryQueue", name=f"{name}-history")
         self.catalog = HistoryCatalog(
             self, "History", name=name, bucket=self.bucket, cutoff_bytes=environment.query_cutoff_bytes
         )
