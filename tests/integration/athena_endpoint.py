@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -131,6 +131,13 @@ class Endpoint:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=landing_object(ENERGY_INTERVALS, rows))
         return key
 
+    @contextmanager
+    def unchecked(self) -> Iterator["Endpoint"]:
+        """The same endpoint by a client that sends whatever it is told, so that the endpoint has to refuse it."""
+        url = self.athena.meta.endpoint_url
+        with closing(_athena(url, parameter_validation=False)) as athena:
+            yield replace(self, athena=athena)
+
     def start(self, sql: str, *parameters: str, **others: Any) -> str:
         """Start a query; its execution id."""
         request: dict[str, Any] = {
@@ -182,9 +189,8 @@ class Endpoint:
         self, *, patience: float = GIVE_UP_SECONDS, pause: Callable[[float], None] | None = None
     ) -> AthenaQueries:
         """The product's own client."""
-        briefly: Callable[[float], None] = lambda _: time.sleep(0.005)  # noqa: E731
         return AthenaQueries(
-            self.athena, self.s3, workgroup=WORKGROUP, database=DATABASE, patience=patience, pause=pause or briefly
+            self.athena, self.s3, workgroup=WORKGROUP, database=DATABASE, patience=patience, pause=pause or _briefly
         )
 
     def stop_all(self) -> None:
@@ -192,6 +198,10 @@ class Endpoint:
             for execution_id in page["QueryExecutionIds"]:
                 if self.state(execution_id) in ("QUEUED", "RUNNING"):
                     self.athena.stop_query_execution(QueryExecutionId=execution_id)
+
+
+def _briefly(_: float) -> None:
+    time.sleep(0.005)
 
 
 def values(rows: "Iterable[RowTypeDef]") -> list[list[str | None]]:
@@ -222,7 +232,7 @@ def running_endpoint() -> Iterator[Endpoint]:
     with mock_aws(), spy.watch(servers_s3):
         s3.create_bucket(Bucket=BUCKET)
         athena = Athena(servers_s3, bucket=BUCKET, workgroup=WORKGROUP, database=DATABASE)
-        with serve(athena, 0) as server, _serving(server), closing(_athena(server.server_port)) as client:
+        with serve(athena, 0) as server, _serving(server), closing(_athena(_url(server))) as client:
             endpoint = Endpoint(client, s3, spy)
             try:
                 yield endpoint
@@ -242,10 +252,14 @@ def _s3(of: str) -> "S3Client":
     return _session().client("s3")
 
 
-def _athena(port: int) -> "AthenaClient":
-    # The limits are for the endpoint to refuse, and an answer that is lost shall be noticed.
-    config = Config(parameter_validation=False, retries={"total_max_attempts": 1})
-    return _session().client("athena", endpoint_url=f"http://127.0.0.1:{port}", config=config)
+def _athena(url: str, *, parameter_validation: bool = True) -> "AthenaClient":
+    # no retries, so that an answer that is lost is noticed
+    config = Config(parameter_validation=parameter_validation, retries={"total_max_attempts": 1})
+    return _session().client("athena", endpoint_url=url, config=config)
+
+
+def _url(server: ThreadingHTTPServer) -> str:
+    return f"http://127.0.0.1:{server.server_port}"
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from wattline.errors import QueryFailed, QueryTimeout, TransientError
 from wattline.ports import EnergyRange, EnergySlice
 from wattline.tables import bucket_of
 
-COUNT = "SELECT count(*) AS n FROM energy_intervals"
+COUNT = "SELECT count(*) AS n FROM energy_intervals WHERE seq >= ?"
 ANY_TIME = parse_instant("2030-01-01T00:00:00Z")
 
 
@@ -54,22 +54,26 @@ def test_a_query_gives_its_rows_by_column_and_the_bytes_it_read(endpoint: Endpoi
 
 def test_a_failing_query_raises_query_failed_with_athenas_reason(endpoint: Endpoint) -> None:
     with pytest.raises(QueryFailed, match="no_such_table"):
-        endpoint.queries().run("SELECT 1 AS one FROM no_such_table", [])
+        endpoint.queries().run("SELECT 1 AS one FROM no_such_table WHERE 1 = ?", [1])
+
+
+def test_a_query_may_have_no_parameters(endpoint: Endpoint) -> None:
+    assert endpoint.queries().run("SELECT 1 AS one", []).rows == [{"one": "1"}]
 
 
 def test_a_hostile_value_reaches_the_engine_as_data(endpoint: Endpoint) -> None:
-    names = [*HOSTILE, "enterprise", "two\nlines", "ünï🚀", " "]
+    names = [*HOSTILE, "enterprise", "two\nlines", "carriage\r\nreturn", "ünï🚀", " "]
     endpoint.put(statement(name) for name in names)
     for name in names:
         rows = endpoint.queries().run("SELECT spaceship_id FROM energy_intervals WHERE spaceship_id = ?", [name]).rows
         assert rows == [{"spaceship_id": name}]
-    assert endpoint.queries().run(COUNT, []).rows == [{"n": str(len(names))}]
+    assert endpoint.queries().run(COUNT, [0]).rows == [{"n": str(len(names))}]
 
 
 def test_a_query_that_outlasts_its_callers_patience_is_stopped(endpoint: Endpoint) -> None:
     endpoint.put([statement()])
     with endpoint.spy.hold("GetObject"), pytest.raises(QueryTimeout) as timeout:
-        endpoint.queries(patience=0).run(COUNT, [])
+        endpoint.queries(patience=0).run(COUNT, [0])
     assert timeout.value.retry_after > 0
     (execution_id,) = endpoint.athena.list_query_executions()["QueryExecutionIds"]
     assert endpoint.state(execution_id) == "CANCELLED"
@@ -79,13 +83,13 @@ def test_a_query_that_somebody_else_cancels_may_be_repeated(endpoint: Endpoint) 
     endpoint.put([statement()])
     queries = endpoint.queries(pause=lambda _: endpoint.stop_all())
     with endpoint.spy.hold("GetObject"), pytest.raises(TransientError, match="cancelled"):
-        queries.run(COUNT, [])
+        queries.run(COUNT, [0])
 
 
 def test_a_query_that_athena_will_not_take_may_be_repeated(endpoint: Endpoint) -> None:
     queries = AthenaQueries(endpoint.athena, endpoint.s3, workgroup="another", database="another")
     with pytest.raises(TransientError, match="querying the history"):
-        queries.run(COUNT, [])
+        queries.run(COUNT, [0])
 
 
 # --- AthenaEnergyHistory: which statements hold

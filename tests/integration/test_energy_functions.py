@@ -295,6 +295,14 @@ def test_a_plus_that_was_not_escaped_is_understood(monkeypatch: pytest.MonkeyPat
     assert [point["value"] for point in reply.json()["data"]] == [1, 2]
 
 
+@pytest.mark.parametrize("fill", ["none", "null", "linear"])
+def test_a_range_to_the_end_of_time_is_answered(monkeypatch: pytest.MonkeyPatch, fill: str) -> None:
+    with_fakes(monkeypatch, FakeEnergyHistory(FakeLake()))
+    reply = get(f"spaceship_id=falcon&start=2018-08-24T00:00:00Z&end=9998-12-31T23:59:59Z&fill={fill}&limit=5")
+    assert [point["value"] for point in reply.json()["data"]] == [1, 2, 3, 4, 5]
+    assert get("spaceship_id=falcon&start=2018-08-24T00:00:00Z&end=9999-12-31T23:59:59Z").status == 422
+
+
 def test_an_unknown_ship_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     with_fakes(monkeypatch, FakeEnergyHistory(FakeLake()))
     assert get(f"spaceship_id=nobody&{RANGE}").status == 404

@@ -112,7 +112,6 @@ def test_parameters_inside_a_cte_take_the_question_marks_in_order(endpoint: Endp
     assert endpoint.rows(sql, "1", "'enterprise'") == [["enterprise"]]
 
 
-@pytest.mark.xfail(strict=True, reason="sqlglot's depth-first walk visits the outer WHERE before the CTE's")
 def test_parameters_of_a_cte_come_before_those_of_the_query_that_uses_it(endpoint: Endpoint) -> None:
     sql = f"WITH said AS ({SHIPS} WHERE basis = ?) SELECT spaceship_id FROM said WHERE spaceship_id = ?"
     assert endpoint.rows(sql, "'energy'", "'enterprise'") == [["enterprise"]]

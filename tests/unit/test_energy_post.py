@@ -92,7 +92,6 @@ def test_a_power_is_held_as_the_energy_of_a_quarter_hour() -> None:
     assert reading_amount(4 * CAPACITY, Units.KW) == nano(CAPACITY)
 
 
-@pytest.mark.xfail(strict=True, reason="Decimal's context rounds to 28 digits before the rounding to a nano-kWh")
 def test_a_text_with_many_digits_is_rounded_only_once() -> None:
     assert reading_amount("0.0000000014999999999999999999999999999999", Units.KWH) == 1
 
@@ -152,7 +151,7 @@ def test_a_power_over_capacity_is_rejected() -> None:
         ),
         ("2018-02-30T00:00:00Z", "datetime: is not a time that exists: day is out of range for month"),
         ("1969-12-31T23:59:59.999Z", "datetime: lies before 1970, where the history begins"),
-        ("9999-12-31T23:59:59-01:00", "datetime: lies more than 10 minutes ahead"),
+        ("9998-12-31T23:59:59Z", "datetime: lies more than 10 minutes ahead"),
     ],
 )
 def test_a_bad_time_is_rejected_with_its_reason(time: object, reason: str) -> None:
@@ -215,12 +214,10 @@ def test_readings_that_together_overfill_a_quarter_hour_are_rejected_and_no_othe
     assert post.pieces == split(energies({-5: CAPACITY, 15: CAPACITY, 60: 1}), 5 * MINUTE_MS, Basis.ENERGY)
 
 
-def test_what_readings_that_overfill_a_quarter_hour_say_about_others_is_rejected_with_them() -> None:
-    fitting = {0: CAPACITY, 60: CAPACITY}
-    crowding = {10: CAPACITY, 15: CAPACITY, 20: CAPACITY}
-    post = judged([(when(minute), kwh) for minute, kwh in (fitting | crowding).items()], interval_minutes=15)
-    assert [rejection.index for rejection in post.rejections] == [2, 3, 4]  # quarter hours 0 and 15 hold too much
-    assert post.pieces == split(energies({60: CAPACITY}), INTERVAL_MS, Basis.ENERGY)
+def test_what_readings_that_overfill_a_quarter_hour_say_about_others_goes_with_them() -> None:
+    post = judged([(when(10), CAPACITY), (when(15), CAPACITY), (when(60), CAPACITY)], interval_minutes=20)
+    assert [rejection.index for rejection in post.rejections] == [0, 1]  # both reach beyond 00:15 to 00:30
+    assert post.pieces == split(energies({60: CAPACITY}), 20 * MINUTE_MS, Basis.ENERGY)
 
 
 def test_a_post_whose_readings_all_overfill_is_refused() -> None:

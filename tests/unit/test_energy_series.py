@@ -134,7 +134,6 @@ def test_where_a_page_is_cut_does_not_change_what_is_filled() -> None:
         assert pages == everything
 
 
-@pytest.mark.xfail(strict=True, reason="interpolation goes through a float, which has 53 bits")
 def test_linear_between_equal_neighbours_is_that_value_exactly() -> None:
     value = "10000000.000000001"
     neighbours = [IntervalEnergy(at(minute), nano(value), INTERVAL_MS) for minute in (0, 30)]

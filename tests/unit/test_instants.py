@@ -96,14 +96,10 @@ def test_a_time_that_does_not_exist_is_refused_with_a_reason(text: str) -> None:
         parse_instant(text)
 
 
-@pytest.mark.xfail(strict=True, raises=OverflowError, reason="an offset leads out of the years 1 to 9999")
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"])
-def test_every_instant_that_is_taken_can_be_written(text: str) -> None:
-    try:
-        instant = parse_instant(text)
-    except ValueError:
-        return
-    format_instant(instant)
+def test_an_offset_that_leads_out_of_the_calendar_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a time that exists"):
+        parse_instant(text)
 
 
 def test_a_leap_day_exists_in_a_leap_year() -> None:

@@ -18,6 +18,9 @@ CLOCK_TOLERANCE_MS = 10 * MINUTE_MS
 EARLIEST_MS = 0
 """1970-01-01: the history's partitions begin there, and what lies before would be written but never found."""
 
+FIRST_YEAR, LAST_YEAR = 2, 9998
+"""A year away from what datetime can hold, so that a margin around an instant can always be computed."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d)[:-](\d\d)[:-](\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -38,9 +41,11 @@ def parse_instant(text: object) -> int:
         zone = "+00:00"
     try:
         moment = datetime.fromisoformat(f"{date}T{hour}:{minute}:{second}{zone}").astimezone(UTC)
-        whole = (moment - _EPOCH) // _MILLISECOND
     except (ValueError, OverflowError) as error:
         raise ValueError(f"is not a time that exists: {error}") from error
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"lies outside the years {FIRST_YEAR} to {LAST_YEAR}")
+    whole = (moment - _EPOCH) // _MILLISECOND
     return whole + int(fraction[:3].ljust(3, "0")) if fraction else whole
 
 
