@@ -117,6 +117,11 @@ def test_parameters_of_a_cte_come_before_those_of_the_query_that_uses_it(endpoin
     assert endpoint.rows(sql, "'energy'", "'enterprise'") == [["enterprise"]]
 
 
+@pytest.mark.xfail(strict=True, reason="the minus of the query and that of the parameter meet and begin a comment")
+def test_a_negative_parameter_may_follow_a_minus(endpoint: Endpoint) -> None:
+    assert endpoint.rows(f"{SHIPS} WHERE seq <> 0-? AND spaceship_id = 'nobody'", "-2") == []
+
+
 @pytest.mark.parametrize(
     ("sql", "reason"),
     [
