@@ -1,6 +1,7 @@
 """Translate Athena's SQL to DuckDB's and run it over the tables of the history."""
 
 import contextlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,6 +18,9 @@ from wattline.tables import TABLES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+_TERMINAL_COLOURS = re.compile(r"\x1b\[\d+m")
 
 
 class QueryRefused(Exception):
@@ -51,26 +55,29 @@ class Query:
     def __init__(self, sql: str, parameters: Sequence[str]) -> None:
         self._sql = sql
         self._parameters = parameters
-        self._connection = duckdb.connect(config={"enable_external_access": False, "threads": 2})
+        self._connection: duckdb.DuckDBPyConnection | None = None
         self._cancelled = Event()
 
     def cancel(self) -> None:
         """Stop it."""
         self._cancelled.set()
-        with contextlib.suppress(duckdb.Error):  # it may have ended by itself just now
-            self._connection.interrupt()
+        if self._connection is not None:
+            with contextlib.suppress(duckdb.Error):  # it may have ended by itself just now
+                self._connection.interrupt()
 
     def run(self, s3: "S3Client", bucket: str) -> Result:
         """Raises QueryRefused or QueryCancelled."""
         tree = bind(self._sql, self._parameters)
+        names, sql = table_names(tree), to_duckdb(tree)
         scanned = ScanCount()
-        for name in table_names(tree):
-            self._connection.register(name, dataset(s3, bucket, TABLES[name], scanned))
-        if self._cancelled.is_set():
-            raise QueryCancelled
+        self._connection = connection = duckdb.connect(config={"enable_external_access": False, "threads": 2})
         try:
-            self._connection.execute("SET TimeZone = 'UTC'")
-            answer = self._connection.execute(to_duckdb(tree))
+            for name in names:
+                connection.register(name, dataset(s3, bucket, TABLES[name], scanned))
+            connection.execute("SET TimeZone = 'UTC'")
+            if self._cancelled.is_set():
+                raise QueryCancelled
+            answer = connection.execute(sql)
             columns = [Column(name, athena_type(str(kind))) for name, kind, *_ in answer.description or ()]
             rows = [tuple(map(text, row)) for row in answer.fetchall()]
         except duckdb.InterruptException as error:
@@ -78,7 +85,7 @@ class Query:
         except duckdb.Error as error:
             raise QueryRefused(f"GENERIC_USER_ERROR: {error}") from error
         finally:
-            self._connection.close()
+            connection.close()
         return Result(columns, rows, scanned.bytes, len(scanned.keys))
 
 
@@ -87,7 +94,7 @@ def parse(sql: str) -> exp.Query:
     try:
         trees = sqlglot.parse(sql, dialect="athena", error_level=sqlglot.ErrorLevel.RAISE)
     except sqlglot.errors.SqlglotError as error:
-        raise QueryRefused(f"SYNTAX_ERROR: {error}") from error
+        raise QueryRefused(f"SYNTAX_ERROR: {_TERMINAL_COLOURS.sub('', str(error))}") from error
     if len(trees) != 1 or not isinstance(trees[0], exp.Query):
         raise QueryRefused("NOT_SUPPORTED: this engine runs one SELECT at a time")
     return trees[0]
@@ -105,7 +112,7 @@ def bind(sql: str, parameters: Sequence[str]) -> exp.Query:
             f"INVALID_PARAMETER_USAGE: Incorrect number of parameters: expected {expected} but found {found}"
         )
     for mark, parameter in reversed([*zip(holes, parameters, strict=True)]):
-        sql = sql[: mark.start] + _literal(parameter) + sql[mark.end + 1 :]
+        sql = f"{sql[: mark.start]}({_literal(parameter)}){sql[mark.end + 1 :]}"
     return parse(sql)
 
 
@@ -133,6 +140,12 @@ def to_duckdb(tree: exp.Query) -> str:
     """The same query in DuckDB's dialect. Raises QueryRefused for what has no sure translation."""
     for call in tree.find_all(exp.Anonymous):
         raise QueryRefused(f"FUNCTION_NOT_FOUND: no translation for the function {call.name}")
+    for approximation in tree.find_all(exp.ApproxQuantile):
+        raise QueryRefused(f"NOT_SUPPORTED: the engines approximate differently: {approximation.sql()}")
+    for division in tree.find_all(exp.Div):
+        sides = (division.this, division.expression)
+        if not any(isinstance(side, exp.Cast) and side.is_type("double") for side in sides):
+            raise QueryRefused(f"NOT_SUPPORTED: the engines divide differently; cast to double: {division.sql()}")
     try:
         return tree.sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE)
     except sqlglot.errors.SqlglotError as error:

@@ -125,6 +125,10 @@ class Athena:
 
     def _get(self, request: dict[str, Any]) -> dict[str, Any]:
         execution = self._find(request)
+        with self._lock:
+            return self._describe(execution)
+
+    def _describe(self, execution: Execution) -> dict[str, Any]:
         status: dict[str, Any] = {"State": execution.state, "SubmissionDateTime": execution.submitted}
         if execution.reason is not None:
             status["StateChangeReason"] = execution.reason
@@ -160,7 +164,8 @@ class Athena:
 
     def _results(self, request: dict[str, Any]) -> dict[str, Any]:
         execution = self._find(request)
-        result = execution.result
+        with self._lock:
+            result = execution.result
         if execution.state != "SUCCEEDED" or result is None:
             raise BadRequest(f"Query has not yet finished. Current state: {execution.state}")
         header = tuple(column.name for column in result.columns)
