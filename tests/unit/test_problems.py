@@ -12,6 +12,7 @@ CASES = [
     (errors.Unauthenticated("d"), 401),
     (errors.Forbidden("d"), 403),
     (errors.NotFound("d"), 404),
+    (errors.Conflict("d"), 409),
     (errors.TooLarge("d"), 413),
     (errors.InvalidRequest("d"), 422),
     (errors.QueryFailed("d"), 502),

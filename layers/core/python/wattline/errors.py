@@ -9,6 +9,7 @@
     ├── Unauthenticated        no valid token (401)
     ├── Forbidden              a valid token without the scope (403)
     ├── NotFound               no such thing (404)
+    ├── Conflict               it contradicts what is there (409)
     ├── TransientError         try the same again later (503)
     │   └── QueryTimeout       a history query took too long (503)
     └── TerminalError          trying again cannot help
@@ -70,6 +71,10 @@ class Forbidden(WattlineError):
 
 class NotFound(WattlineError):
     """No such device, job or route."""
+
+
+class Conflict(WattlineError):
+    """It contradicts what is there; `detail` names that."""
 
 
 class TransientError(WattlineError):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from zlib import crc32
 
+from wattline.domain import fleet
 from wattline.domain.instants import day_of, month_of
 
 BUCKETS = 16
@@ -66,11 +67,17 @@ class Table:
     natural_key: tuple[str, ...]
     sort: tuple[str, ...]
     grain: Grain
+    received: str = "received_at"
+    """The column that says when a statement was received; `seq` orders within it."""
 
     @property
     def column_names(self) -> tuple[str, ...]:
         """In the order of the definition."""
         return tuple(column.name for column in self.columns)
+
+    def column(self, name: str) -> Column:
+        """By its name."""
+        return next(column for column in self.columns if column.name == name)
 
     def dt_of(self, instant_ms: int) -> str:
         """The partition of an event time."""
@@ -89,21 +96,25 @@ class Table:
         """SQL: the statements of one device in force, for use as the body of a CTE `latest`.
 
         Parameters, in order: dt from, dt to (inclusive), bucket, device, event time from, event time to
-        (exclusive), received at most at. They stand inside, before the window function: a filter outside it
-        neither prunes nor means the same.
+        (exclusive), received at most at (a text, or seconds). They stand inside, before the window function: a filter
+        outside it neither prunes nor means the same.
         """
         columns = ", ".join(self.column_names)
+        # What time leaves undecided, the values decide, so that every reader decides alike.
+        values = [name for name in self.column_names if name not in {*self.natural_key, self.received, "seq"}]
+        order = ", ".join(f"{name} DESC" for name in (self.received, "seq", *values))
+        as_of = "CAST(? AS timestamp(3))" if self.column(self.received).kind is Kind.TIMESTAMP else "?"
         return (
             f"SELECT {columns} FROM (\n"  # noqa: S608 - names of ours
             f"    SELECT {columns},\n"
             f"        row_number() OVER (\n"
-            f"            PARTITION BY {', '.join(self.natural_key)} ORDER BY received_at DESC, seq DESC\n"
+            f"            PARTITION BY {', '.join(self.natural_key)} ORDER BY {order}\n"
             f"        ) AS version\n"
             f"    FROM {self.name}\n"
             f"    WHERE dt >= ? AND dt <= ? AND bucket IN ('{LANDING}', ?) AND {self.device} = ?\n"
             f"        AND {self.event_time} >= CAST(? AS timestamp(3))\n"
             f"        AND {self.event_time} < CAST(? AS timestamp(3))\n"
-            f"        AND received_at <= CAST(? AS timestamp(3))\n"
+            f"        AND {self.received} <= {as_of}\n"
             f") WHERE version = 1"
         )
 
@@ -147,4 +158,31 @@ ENERGY_INTERVALS = Table(
     grain=Grain.MONTH,
 )
 
-TABLES: dict[str, Table] = {table.name: table for table in (ENERGY_INTERVALS,)}
+
+def _heartbeats(kind: fleet.Kind) -> Table:
+    device = f"{kind}_id"
+    return Table(
+        name=f"{kind}_heartbeats",
+        comment=f"What every {kind} said, once a minute; of several rows about one moment the newest holds.",
+        columns=(
+            Column(device, Kind.TEXT, f"the {kind}"),
+            Column("ts", Kind.TIMESTAMP, "when it was measured, UTC"),
+            *(
+                Column(measure.column, Kind.DECIMAL, measure.unit, scale=measure.scale)
+                for measure in fleet.MEASURES[kind]
+            ),
+            Column("received_s", Kind.INTEGER, "when it was received, in seconds since 1970, UTC"),
+            Column("seq", Kind.INTEGER, "orders statements received in the same second"),
+        ),
+        device=device,
+        event_time="ts",
+        natural_key=(device, "ts"),
+        sort=(device, "ts", "received_s", "seq"),
+        grain=Grain.DAY,
+        received="received_s",
+    )
+
+
+HEARTBEATS: dict[fleet.Kind, Table] = {kind: _heartbeats(kind) for kind in fleet.Kind}
+
+TABLES: dict[str, Table] = {table.name: table for table in (ENERGY_INTERVALS, *HEARTBEATS.values())}

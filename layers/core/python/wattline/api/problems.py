@@ -20,6 +20,7 @@ _KINDS: dict[type[errors.WattlineError], _Kind] = {
     errors.Unauthenticated: _Kind(HTTPStatus.UNAUTHORIZED, "unauthenticated"),
     errors.Forbidden: _Kind(HTTPStatus.FORBIDDEN, "missing-scope"),
     errors.NotFound: _Kind(HTTPStatus.NOT_FOUND, "not-found"),
+    errors.Conflict: _Kind(HTTPStatus.CONFLICT, "conflict"),
     errors.TooLarge: _Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large"),
     errors.InvalidRequest: _Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request"),
     errors.QueryFailed: _Kind(HTTPStatus.BAD_GATEWAY, "history-query-failed"),
