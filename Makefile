@@ -40,8 +40,8 @@ down: ## stop what `make up` started
 	@test ! -x $(BIN)/python || $(BIN)/python -m infra.local down --port $(PORT) --athena-port $(ATHENA_PORT)
 
 deploy: install layers ## deploy to AWS (ENVIRONMENT=prod JWT_ISSUER= JWT_AUDIENCE= JWKS_URL=), with your own credentials
-	@infra/node_modules/.bin/cdk deploy --all --no-notices -c environment=$(ENVIRONMENT) -c jwt_issuer=$(JWT_ISSUER) \
-		-c jwt_audience=$(JWT_AUDIENCE) -c jwks_url=$(JWKS_URL)
+	@infra/node_modules/.bin/cdk deploy --all --no-notices -c environment="$(ENVIRONMENT)" -c jwt_issuer="$(JWT_ISSUER)" \
+		-c jwt_audience="$(JWT_AUDIENCE)" -c jwks_url="$(JWKS_URL)"
 
 token: install ## print a token for the local stack (SCOPES="telemetry:read")
 	@$(BIN)/python -m infra.local token --scopes "$(SCOPES)"

@@ -1,17 +1,18 @@
-"""Answer reads of readings: from the hot table, and from the history for what it no longer holds.
+"""Answer reads of readings, live states and links.
 
 Wire models and AWS clients are imported at a route's first request: a cold start pays for the route that woke it.
 """
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from wattline.api import routes
 from wattline.api.http import Answer, HttpApi
-from wattline.ports import EnergyHistory, HotEnergy
+from wattline.domain.fleet import Kind
+from wattline.ports import EnergyHistory, HotEnergy, HotFleet, Links
 from wattline.runtime.clock import now_ms
 from wattline.runtime.observability import logger, metrics
 from wattline.services.energy import HOT_WINDOW_MS, read_energy
@@ -19,30 +20,77 @@ from wattline.services.energy import HOT_WINDOW_MS, read_energy
 api = HttpApi(logger, metrics)
 
 
+class Stores(NamedTuple):
+    """Where readings and links lie."""
+
+    energy: HotEnergy
+    fleet: HotFleet
+    links: Links
+
+
 @cache
-def stores() -> tuple[HotEnergy, EnergyHistory]:
+def stores() -> Stores:
     from wattline.adapters import aws
-    from wattline.adapters.athena import AthenaQueries
-    from wattline.adapters.energy_history import AthenaEnergyHistory
     from wattline.adapters.hot_energy import DynamoHotEnergy
+    from wattline.adapters.hot_fleet import DynamoHotFleet
+    from wattline.adapters.hot_links import DynamoLinks
     from wattline.adapters.hot_table import HotTable
     from wattline.runtime.settings import QuerySettings, load
 
-    settings = load(QuerySettings)
-    queries = AthenaQueries(
-        aws.athena(), aws.s3(), workgroup=settings.athena_workgroup, database=settings.glue_database
-    )
-    return DynamoHotEnergy(HotTable(aws.dynamodb(), settings.hot_table), HOT_WINDOW_MS), AthenaEnergyHistory(queries)
+    table = HotTable(aws.dynamodb(), load(QuerySettings).hot_table)
+    return Stores(DynamoHotEnergy(table, HOT_WINDOW_MS), DynamoHotFleet(table), DynamoLinks(table))
+
+
+def energy_history() -> EnergyHistory:
+    """With the patience of one request."""
+    from wattline.adapters.energy_history import AthenaEnergyHistory
+    from wattline.runtime.history import queries
+
+    return AthenaEnergyHistory(queries().for_request())
 
 
 @api.route(routes.GET_DATA)
 def get_data(event: APIGatewayProxyEvent) -> Answer:
     from wattline.api import energy
 
-    now = now_ms()
-    query = energy.parse_read(event, now)
-    hot, history = stores()
-    return energy.series_answer(event, query, read_energy(query, now, hot=hot, history=history))
+    query = energy.parse_read(event)
+    page = read_energy(query, now_ms(), hot=stores().energy, history=energy_history())
+    return energy.series_answer(event, query, page)
+
+
+@api.route(routes.GET_VEHICLES)
+def get_vehicles(event: APIGatewayProxyEvent) -> Answer:
+    from wattline.api import telemetry
+
+    return telemetry.fleet_answer(event, Kind.VEHICLE, now_ms(), stores().fleet.page)
+
+
+@api.route(routes.GET_VEHICLE)
+def get_vehicle(event: APIGatewayProxyEvent, vehicleId: str) -> Answer:  # noqa: N803 - a name of the path
+    from wattline.api import telemetry
+
+    return telemetry.live_answer(Kind.VEHICLE, vehicleId, stores().fleet.live(Kind.VEHICLE, vehicleId), now_ms())
+
+
+@api.route(routes.GET_METERS)
+def get_meters(event: APIGatewayProxyEvent) -> Answer:
+    from wattline.api import telemetry
+
+    return telemetry.fleet_answer(event, Kind.METER, now_ms(), stores().fleet.page)
+
+
+@api.route(routes.GET_METER)
+def get_meter(event: APIGatewayProxyEvent, meterId: str) -> Answer:  # noqa: N803 - a name of the path
+    from wattline.api import telemetry
+
+    return telemetry.live_answer(Kind.METER, meterId, stores().fleet.live(Kind.METER, meterId), now_ms())
+
+
+@api.route(routes.GET_LINKS)
+def get_links(event: APIGatewayProxyEvent, vehicleId: str) -> Answer:  # noqa: N803 - a name of the path
+    from wattline.api import links
+
+    return links.links_answer(stores().links.of_vehicle(vehicleId))
 
 
 @logger.inject_lambda_context(clear_state=True)

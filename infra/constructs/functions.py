@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 GATEWAY_PATIENCE = Duration.seconds(29)
 """API Gateway waits no longer for a function."""
 
+LIVE_STATES_AND_LINKS = ("dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem")
+
 HISTORY_BATCH = 1_000
 """Messages in one delivery; Lambda's limit of 6 MB a request ends it earlier where messages are large."""
 
 
 class Functions(Construct):
-    """`http` by name, `authorizer`, and the `alarms` of all."""
+    """`http` by name, `authorizer`, and the `alarms` of workers."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, environment: Environment, layers: Layers, data: "DataStack"
@@ -35,18 +37,14 @@ class Functions(Construct):
         self._environment = environment
         self._layers = layers
         self._data = data
-        ingestion = self._ingestion()
-        query = self._query()
-        web = self._web()
-        authorizer = self._authorizer()
-        history_writer = self._history_writer()
-        self.authorizer: lambda_.IFunction = authorizer.function
+        self.authorizer: lambda_.IFunction = self._authorizer().function
         self.http: dict[str, lambda_.IFunction] = {
-            "ingestion": ingestion.function,
-            "query": query.function,
-            "web": web.function,
+            "ingestion": self._ingestion().function,
+            "query": self._query().function,
+            "analytics": self._analytics().function,
+            "web": self._web().function,
         }
-        self.alarms = [each.alarm for each in (ingestion, query, web, authorizer, history_writer)]
+        self.alarms = [self._history_writer().alarm_on_errors()]
 
     def _ingestion(self) -> PythonFunction:
         return PythonFunction(
@@ -61,24 +59,28 @@ class Functions(Construct):
                 "HISTORY_QUEUE_URL": self._data.history_queue.queue.queue_url,
             },
             statements=[
-                _allow(["dynamodb:BatchWriteItem"], self._data.hot_table.table_arn),
+                _allow(
+                    ["dynamodb:BatchWriteItem", *LIVE_STATES_AND_LINKS],
+                    self._data.hot_table.table_arn,
+                ),
                 _allow(["sqs:SendMessage"], self._data.history_queue.queue.queue_arn),
             ],
         )
 
     def _query(self) -> PythonFunction:
+        return self._reader("Query", "query")
+
+    def _analytics(self) -> PythonFunction:
+        return self._reader("Analytics", "analytics")
+
+    def _reader(self, construct_id: str, name: str) -> PythonFunction:
+        """A function that answers from the hot table and the history."""
         data, catalog = self._data, self._data.catalog
-        stack = Stack.of(self)
         results = data.lake.objects_under(QUERY_RESULTS)
-        database = stack.format_arn(service="glue", resource="database", resource_name=catalog.database_name)
-        tables = [
-            stack.format_arn(service="glue", resource="table", resource_name=f"{catalog.database_name}/{table}")
-            for table in TABLES
-        ]
-        query = PythonFunction(
+        reader = PythonFunction(
             self,
-            "Query",
-            name="query",
+            construct_id,
+            name=name,
             environment=self._environment,
             layers=self._layers.core,
             size=Size(memory_mb=1_769, timeout=GATEWAY_PATIENCE),
@@ -88,29 +90,43 @@ class Functions(Construct):
                 "GLUE_DATABASE": catalog.database_name,
             },
             statements=[
-                _allow(["dynamodb:Query", "dynamodb:GetItem"], data.hot_table.table_arn),
                 _allow(
-                    ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:StopQueryExecution"],
-                    stack.format_arn(service="athena", resource="workgroup", resource_name=catalog.workgroup_name),
+                    ["dynamodb:Query", "dynamodb:GetItem", "dynamodb:BatchGetItem"],
+                    data.hot_table.table_arn,
+                    *data.hot_indexes,
                 ),
-                _allow(
-                    ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"],
-                    stack.format_arn(service="glue", resource="catalog"),
-                    database,
-                    *tables,
-                ),
-                _allow(["s3:GetObject"], data.lake.objects_under(HISTORY)),
-                _allow(
-                    ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], results
-                ),
-                _allow(
-                    ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], data.bucket.bucket_arn
-                ),
+                *self._athena_statements(),
             ],
         )
-        query.acknowledge_wildcard(data.lake.objects_under(HISTORY), "which objects a query reads, Athena decides")
-        query.acknowledge_wildcard(results, "Athena names the results of a query after its execution")
-        return query
+        reader.acknowledge_wildcard(data.lake.objects_under(HISTORY), "which objects a query reads, Athena decides")
+        reader.acknowledge_wildcard(results, "Athena names the results of a query after its execution")
+        return reader
+
+    def _athena_statements(self) -> list[iam.PolicyStatement]:
+        data, catalog = self._data, self._data.catalog
+        stack = Stack.of(self)
+        results = data.lake.objects_under(QUERY_RESULTS)
+        names = [catalog.database_name, "default"]  # Athena looks at the latter whatever database a query names
+        databases = [stack.format_arn(service="glue", resource="database", resource_name=name) for name in names]
+        tables = [
+            stack.format_arn(service="glue", resource="table", resource_name=f"{catalog.database_name}/{table}")
+            for table in TABLES
+        ]
+        return [
+            _allow(
+                ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:StopQueryExecution"],
+                stack.format_arn(service="athena", resource="workgroup", resource_name=catalog.workgroup_name),
+            ),
+            _allow(
+                ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"],
+                stack.format_arn(service="glue", resource="catalog"),
+                *databases,
+                *tables,
+            ),
+            _allow(["s3:GetObject"], data.lake.objects_under(HISTORY)),
+            _allow(["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"], results),
+            _allow(["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], data.bucket.bucket_arn),
+        ]
 
     def _web(self) -> PythonFunction:
         queue = self._data.history_queue

@@ -24,3 +24,12 @@ class HotTable(Construct):
             ),
             removal_policy=removal_policy,
         )
+        for index, key in (("fleet", "list_pk"), ("charging", "charging_pk")):
+            # Keys only: they change when a device appears or begins to charge, not with each heartbeat.
+            self.table.add_global_secondary_index(
+                index_name=index,
+                partition_key=dynamodb.Attribute(name=key, type=dynamodb.AttributeType.STRING),
+                sort_key=dynamodb.Attribute(name="list_sk", type=dynamodb.AttributeType.STRING),
+                projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+            )
+        self.index_arns = [f"{self.table.table_arn}/index/{index}" for index in ("fleet", "charging")]

@@ -1,9 +1,9 @@
-"""A function with its own role, log group and alarm."""
+"""A function with its own role and log group."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -45,7 +45,7 @@ class PythonFunction(Construct):
             "Logs",
             log_group_name=f"/aws/lambda/{full_name}",
             retention=environment.log_retention,
-            removal_policy=environment.removal_policy,
+            removal_policy=RemovalPolicy.DESTROY,
         )
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
@@ -76,7 +76,10 @@ class PythonFunction(Construct):
         self._role = role
         self.acknowledge_wildcard("*", "X-Ray's actions take no resource")
         acknowledge(self.function, "AwsSolutions-L1", None, "3.13 is the newest runtime all layers are built for")
-        self.alarm = cloudwatch.Alarm(
+
+    def alarm_on_errors(self) -> cloudwatch.Alarm:
+        """For a worker, whose errors no caller sees; those of HTTP functions are in the API's own figures."""
+        return cloudwatch.Alarm(
             self,
             "Errors",
             metric=self.function.metric_errors(period=Duration.minutes(5)),
@@ -84,7 +87,7 @@ class PythonFunction(Construct):
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=f"the function {name} raised an error; its log group says which",
+            alarm_description=f"{self.function.function_name} raised an error; its log group says which",
         )
 
     def acknowledge_wildcard(self, resource: str, reason: str) -> None:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from aws_cdk import Duration
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -17,13 +18,16 @@ from wattline.api.routes import Route
 
 AUTHORIZER_CACHE = Duration.minutes(5)
 
+FALLBACK = "web"
+"""The function that answers 404 for paths without a route."""
+
 
 @dataclass(frozen=True)
 class GatewayProblem:
     """An error that the gateway answers itself."""
 
     response_type: apigateway.ResponseType
-    status: int
+    status: int | None
     slug: str
     detail: str
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -57,8 +61,9 @@ _GATEWAY_PROBLEMS = (
         "too many requests just now; repeat after the seconds in Retry-After",
         {"Retry-After": "1"},
     ),
-    # Functions answer their own errors, so these two are left for what never reached one.
-    GatewayProblem(apigateway.ResponseType.DEFAULT_4_XX, 400, "malformed-request", "$context.error.message"),
+    # Functions answer their own errors, so these two are left for what never reached one. The first keeps the
+    # gateway's own status, which a template cannot name.
+    GatewayProblem(apigateway.ResponseType.DEFAULT_4_XX, None, "refused-by-the-gateway", "the gateway refused it"),
     GatewayProblem(
         apigateway.ResponseType.DEFAULT_5_XX,
         503,
@@ -110,6 +115,7 @@ class RestApi(Construct):
             integration = apigateway.LambdaIntegration(functions[name], scope_permission_to_method=False)
             for route in of_function:
                 self._add_method(route, integration)
+        self._add_fallback(functions[FALLBACK])
         for problem in _GATEWAY_PROBLEMS:
             self._add_gateway_response(problem)
         self._acknowledge_findings()
@@ -124,19 +130,41 @@ class RestApi(Construct):
         for rule in ("AwsSolutions-APIG4", "AwsSolutions-COG4"):
             acknowledge(method, rule, None, "public by contract: it tells nothing of a tenant's data")
 
+    def _add_fallback(self, function: lambda_.IFunction) -> None:
+        """Paths without a route: the gateway itself would take a bearer token for a broken AWS signature, 403."""
+        integration = apigateway.LambdaIntegration(function, scope_permission_to_method=False)
+        method = self.api.root.add_resource("{proxy+}").add_method(
+            "ANY", integration, authorization_type=apigateway.AuthorizationType.NONE
+        )
+        for rule in ("AwsSolutions-APIG4", "AwsSolutions-COG4"):
+            acknowledge(method, rule, None, "it answers 404, whoever asks")
+
+    def alarm_on_errors(self) -> cloudwatch.Alarm:
+        """Answers of 500 and above, the functions' own among them."""
+        return cloudwatch.Alarm(
+            self,
+            "Errors",
+            metric=self.api.metric_server_error(period=Duration.minutes(5), statistic="Sum"),
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description="the API answered 500 or above; the functions' logs say why",
+        )
+
     def _add_gateway_response(self, problem: GatewayProblem) -> None:
         status = problem.status
+        known = {} if status is None else {"title": HTTPStatus(status).phrase, "status": status}
         body = {
             "type": problem_type(problem.slug),
-            "title": HTTPStatus(status).phrase,
-            "status": status,
+            **known,
             "detail": problem.detail,
             "request_id": "$context.requestId",
         }
         self.api.add_gateway_response(
             problem.response_type.response_type,
             type=problem.response_type,
-            status_code=str(status),
+            status_code=None if status is None else str(status),
             response_headers={name: f"'{value}'" for name, value in problem.headers.items()}
             | {"Content-Type": f"'{PROBLEM_JSON}'", "X-Request-Id": "context.requestId"},
             templates={"application/json": json.dumps(body)},

@@ -78,7 +78,7 @@ class LocalCloud:
         self.ministack.start(self._ministack_environment())
         progress(f"starting the local Athena on {self.athena_url}")
         self.athena.stop()  # it keeps nothing, and a new one knows the tables as they are now
-        self.athena.start(self._process_environment())
+        self.athena.start(self.process_environment())
         if fresh:
             progress("cdk bootstrap")
             self._cdk(["bootstrap", f"aws://{ACCOUNT}/{REGION}"])
@@ -93,7 +93,7 @@ class LocalCloud:
         (self.state / "outputs.json").unlink(missing_ok=True)
         return ended
 
-    def _process_environment(self) -> dict[str, str]:
+    def process_environment(self) -> dict[str, str]:
         """Nothing of the caller's environment: a stray AWS profile must not lead to a real account."""
         return {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
@@ -107,9 +107,10 @@ class LocalCloud:
     def _ministack_environment(self) -> dict[str, str]:
         """Without our PYTHONPATH: functions must find wattline in their layer."""
         scratch = self.state / "tmp"
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(parents=True)
-        environment = self._process_environment()
+        if not self.ministack.is_running():  # a running one keeps its functions there
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir(parents=True)
+        environment = self.process_environment()
         del environment["PYTHONPATH"]
         return environment | {
             "BIND_HOST": HOST,
@@ -124,7 +125,7 @@ class LocalCloud:
         node = shutil.which("node")
         if node is None:
             raise LocalRunError("node is not installed; wattline's infrastructure needs Node.js 20 or later")
-        environment = self._process_environment() | {
+        environment = self.process_environment() | {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(Path(node).parent), "/usr/bin", "/bin"]),
             "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
             "CDK_DISABLE_CLI_TELEMETRY": "true",

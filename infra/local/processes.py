@@ -100,6 +100,9 @@ class Service:
             os.killpg(pid, signal.SIGKILL)
         while pid in _CHILDREN:
             _reap(pid)
+        # A process has no command line any more while its socket is still closing.
+        while not port_is_free(running[1]) and time.monotonic() < deadline:
+            time.sleep(0.05)
         self._pid_file.unlink(missing_ok=True)
         return True
 

@@ -23,14 +23,15 @@ class ApiStack(Stack):
             architecture=environment.architecture,
         )
         functions = Functions(self, "Functions", environment=environment, layers=layers, data=data)
-        api = RestApi(
+        rest = RestApi(
             self,
             "Rest",
             environment=environment,
             functions=functions.http,
             routes=routes_by_function(),
             authorizer=functions.authorizer,
-        ).api
-        data.operations.watch(functions.alarms)
+        )
+        api = rest.api
+        data.operations.watch([*functions.alarms, rest.alarm_on_errors()])
         CfnOutput(self, "ApiUrl", value=api.url)
         CfnOutput(self, "ApiId", value=api.rest_api_id)

@@ -26,7 +26,9 @@ class DataStack(Stack):
             removal_policy=environment.removal_policy,
         )
         self.bucket = self.lake.bucket
-        self.hot_table = HotTable(self, "Hot", name=f"{name}-hot", removal_policy=environment.removal_policy).table
+        hot = HotTable(self, "Hot", name=f"{name}-hot", removal_policy=environment.removal_policy)
+        self.hot_table = hot.table
+        self.hot_indexes = hot.index_arns
         self.history_queue = WorkQueue(self, "HistoryQueue", name=f"{name}-history")
         self.catalog = HistoryCatalog(
             self, "History", name=name, bucket=self.bucket, cutoff_bytes=environment.query_cutoff_bytes

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow.parquet as pq
 from pydantic import BaseModel, TypeAdapter
@@ -46,7 +46,10 @@ def handler_cpu() -> None:
 
     body = json.dumps({"spaceship_id": "falcon", "units": "kW", "data": readings(500, 60_000)})
     event = request("POST", "/data", body=body)
-    real, ingestion.stores = ingestion.stores, lambda: (FakeHistoryQueue(), FakeHotEnergy(HOT_WINDOW_MS))  # type: ignore[assignment]
+    real = ingestion.stores
+    nothing = cast("Any", None)
+    fakes = ingestion.Stores(FakeHistoryQueue(), FakeHotEnergy(HOT_WINDOW_MS), nothing, nothing)
+    ingestion.stores = lambda: fakes  # type: ignore[assignment]
 
     class Typed(BaseModel):
         datetime: str

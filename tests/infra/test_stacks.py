@@ -52,7 +52,8 @@ def test_the_gateway_has_exactly_our_routes_and_only_public_ones_are_open(synthe
         (method["HttpMethod"], paths[method["ResourceId"].get("Ref", "")], method["AuthorizationType"])
         for method in methods
     }
-    assert found == {(route.method, route.path, "CUSTOM" if route.scope else "NONE") for route in ROUTES}
+    routes = {(route.method, route.path, "CUSTOM" if route.scope else "NONE") for route in ROUTES}
+    assert found == {*routes, ("ANY", "/{proxy+}", "NONE")}, "and a 404 for every other path"
 
 
 def statements(synthesized: Synthesized) -> list[tuple[str, dict[str, Any]]]:
@@ -81,17 +82,22 @@ def test_only_tracing_may_name_every_resource(synthesized: Synthesized) -> None:
 def test_each_function_has_a_role_of_its_own_without_managed_policies(synthesized: Synthesized) -> None:
     functions = synthesized.resources("AWS::Lambda::Function")
     roles = {json.dumps(function["Role"]) for function in functions.values()}
-    assert len(roles) == len(functions) == 5
+    assert len(roles) == len(functions) == 6
     assert all("ManagedPolicyArns" not in role for role in synthesized.resources("AWS::IAM::Role").values())
 
 
-def test_each_function_logs_to_a_group_that_forgets_and_has_an_alarm(synthesized: Synthesized) -> None:
+def test_each_function_logs_to_a_group_that_forgets(synthesized: Synthesized) -> None:
     functions = synthesized.resources("AWS::Lambda::Function")
     groups = synthesized.resources("AWS::Logs::LogGroup")
     assert len(groups) == len(functions)
     assert all(group["RetentionInDays"] for group in groups.values())
-    metrics = [alarm["MetricName"] for alarm in synthesized.resources("AWS::CloudWatch::Alarm").values()]
-    assert metrics.count("Errors") == len(functions)
+
+
+def test_errors_that_callers_see_and_errors_of_workers_raise_alarms(synthesized: Synthesized) -> None:
+    watched = {
+        (alarm["Namespace"], alarm["MetricName"]) for alarm in synthesized.resources("AWS::CloudWatch::Alarm").values()
+    }
+    assert {("AWS/ApiGateway", "5XXError"), ("AWS/Lambda", "Errors")} <= watched
 
 
 def test_each_queue_has_dead_letters_and_alarms_on_the_first_and_on_an_hour(synthesized: Synthesized) -> None:
@@ -137,7 +143,7 @@ def test_state_on_aws_survives_the_deletion_of_its_stack(on_aws: Synthesized) ->
     kept = {
         resource["Type"]
         for resource in on_aws.template("data")["Resources"].values()
-        if resource.get("DeletionPolicy") == "Retain"
+        if resource.get("DeletionPolicy") == "RetainExceptOnCreate"
     }
     assert {"AWS::S3::Bucket", "AWS::DynamoDB::Table"} <= kept
 
@@ -178,14 +184,16 @@ def test_requests_are_throttled_and_the_gateways_own_errors_are_problems(synthes
         "MISSING_AUTHENTICATION_TOKEN": 404,
         "REQUEST_TOO_LARGE": 413,
         "THROTTLED": 429,
-        "DEFAULT_4XX": 400,
+        "DEFAULT_4XX": None,
         "DEFAULT_5XX": 503,
     }
-    assert {response["ResponseType"]: int(response["StatusCode"]) for response in responses} == expected
+    assert {
+        each["ResponseType"]: int(each["StatusCode"]) if "StatusCode" in each else None for each in responses
+    } == expected
     for response in responses:
         problem = json.loads(response["ResponseTemplates"]["application/json"])
-        assert problem["status"] == expected[response["ResponseType"]]
-        assert {"type", "title", "detail", "request_id"} <= problem.keys()
+        assert problem.get("status") == expected[response["ResponseType"]]
+        assert {"type", "detail", "request_id"} <= problem.keys()
         assert response["ResponseParameters"]["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
     (throttled,) = [each for each in responses if each["ResponseType"] == "THROTTLED"]
     assert "gatewayresponse.header.Retry-After" in throttled["ResponseParameters"]

@@ -1,9 +1,10 @@
 """The functions `ingestion`, `history_writer` and `query` over moto, as the gateway and the queue call them."""
 
+import base64
 import io
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -16,9 +17,12 @@ from tests.emulated import BUCKET, HOT_TABLE, Emulated, emulate
 from tests.fakes import FakeEnergyHistory, FakeHotEnergy, FakeLake
 from tests.http_events import Context, Reply, call, request
 from wattline.adapters import aws
+from wattline.adapters.hot_fleet import DynamoHotFleet
+from wattline.adapters.hot_links import DynamoLinks
 from wattline.errors import QueryFailed, QueryTimeout
 from wattline.ports import EnergyRange, EnergySlice
 from wattline.runtime.clock import now_ms
+from wattline.runtime.history import queries
 from wattline.runtime.observability import logger
 from wattline.services.energy import HOT_WINDOW_MS
 
@@ -45,7 +49,16 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulated]:
 
 
 def forget_wiring() -> None:
-    for cached in (ingestion.stores, query.stores, history_writer.stores, aws.dynamodb, aws.sqs, aws.s3, aws.athena):
+    for cached in (
+        ingestion.stores,
+        query.stores,
+        history_writer.stores,
+        queries,
+        aws.dynamodb,
+        aws.sqs,
+        aws.s3,
+        aws.athena,
+    ):
         cached.cache_clear()
 
 
@@ -173,6 +186,20 @@ def test_a_csv_row_that_is_short_is_rejected_alone(emulated: Emulated) -> None:
     assert [each["reason"] for each in reply.json()["rejected"]] == ["value: is missing", "value: is null"]
 
 
+def test_a_body_may_begin_with_a_byte_order_mark(emulated: Emulated) -> None:
+    assert post("\ufeff" + json.dumps({"spaceship_id": "f", "units": "kW", "data": READINGS})).status == 201
+
+
+def test_an_answer_holds_no_more_than_lambda_carries(emulated: Emulated) -> None:
+    long = "😀" * 100
+    bad = [{"datetime": long, "value": long}] * 5_600
+    body = {"spaceship_id": "f", "units": "kW", "data": [*READINGS, *bad]}
+    reply = post(json.dumps(body, ensure_ascii=False))
+    assert reply.json()["rejected_count"] == 5_600
+    assert 500 < len(reply.json()["rejected"]) < 5_600
+    assert len(json.dumps(reply.body)) < 6_291_456
+
+
 def test_numbers_that_json_cannot_say_back_are_still_reported(emulated: Emulated) -> None:
     body = '{"spaceship_id": "f", "units": "kW", "data": [{"datetime": "2018-08-24T00:00:00Z", "value": NaN}, '
     body += '{"datetime": "2018-08-24T00:15:00Z", "value": 1' + "0" * 500 + "}, "
@@ -234,9 +261,12 @@ def with_fakes(monkeypatch: pytest.MonkeyPatch, history: FakeEnergyHistory) -> N
     first = parse_instant("2018-08-24T00:00:00Z")
     pieces = [Piece(first + n * 900_000, 0, 900_000, (n + 1) * 10**9, Basis.ENERGY) for n in range(5)]
     hot.put("falcon", pieces, Received(now_ms(), 1), now_ms())
-    monkeypatch.setattr(query, "stores", lambda: (hot, history))
+    fleet = DynamoHotFleet(cast("Any", None)), DynamoLinks(cast("Any", None))
+    monkeypatch.setattr(query, "stores", lambda: query.Stores(hot, *fleet))
+    monkeypatch.setattr(query, "energy_history", lambda: history)
 
 
+NESTED = base64.urlsafe_b64encode(b"[" * 50_000).decode()
 RANGE = "start=2018-08-24T00:00:00Z&end=2018-08-25T00:00:00Z"
 
 
@@ -276,7 +306,10 @@ def test_a_read_is_paged_in_json_and_in_csv(monkeypatch: pytest.MonkeyPatch) -> 
         (f"spaceship_id=falcon&{RANGE}&cursor=garbage", "cursor: is not one that this range gave"),
         (f"spaceship_id=falcon&{RANGE}&cursor=eyJmcm9tIjogMX0", "cursor: is not one that this range gave"),
         (f"spaceship_id=falcon&{RANGE}&cursor=%F0%9F%92%A9", "cursor: is not one that this range gave"),
+        (f"spaceship_id=falcon&{RANGE}&cursor={NESTED}", "cursor: is not one that this range gave"),
         (f"spaceship_id=falcon&{RANGE}&as_of=now", "as_of: is not an RFC 3339 time"),
+        (f"spaceship_id=falcon&{RANGE}&limit=1_0", "limit: must be a whole number"),
+        (f"spaceship_id=falcon&{RANGE}&fil=zero", "fil: is no parameter of this route"),
     ],
 )
 def test_a_bad_read_is_a_problem_that_names_the_parameter(

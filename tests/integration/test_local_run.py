@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.local import tokens
+from infra.local.cloud import LocalCloud
 from infra.local.processes import HOST, LocalRunError, Service, free_port, port_is_free
 from wattline.adapters.tokens import TokenVerifier
 
@@ -27,6 +28,13 @@ def test_a_service_is_started_once_found_again_and_ended(tmp_path: Path) -> None
     assert not service.is_running()
     assert port_is_free(service.port)
     assert not service.stop()
+
+
+def test_a_port_can_be_taken_again_as_soon_as_its_service_was_ended(tmp_path: Path) -> None:
+    cloud = LocalCloud(tmp_path, free_port(), free_port())
+    for _ in range(4):
+        cloud.athena.start(cloud.process_environment())
+        assert cloud.athena.stop()
 
 
 def test_a_taken_port_is_a_clear_message(tmp_path: Path) -> None:

@@ -176,3 +176,12 @@ def test_a_terminal_error_is_no_reason_to_try_again() -> None:
         decode("")
     assert not isinstance(failure.value, TransientError)
     assert failure.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(("column", "value"), [("kwh", 10**18), ("seq", 2**63), ("interval_start", -(2**63))])
+def test_a_number_that_its_column_cannot_hold_is_a_terminal_error(column: str, value: int) -> None:
+    row: list[str | int] = ["falcon", 0, 0, 900_000, 1, "energy", 1, 1]
+    row[ENERGY_INTERVALS.column_names.index(column)] = value
+    (body,) = encode(Batch(ENERGY_INTERVALS, (tuple(row),)))
+    with pytest.raises(TerminalError, match=column):
+        decode(body)

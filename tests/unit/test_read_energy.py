@@ -7,7 +7,7 @@ import pytest
 from tests.fakes import FakeEnergyHistory, FakeHistoryQueue, FakeHotEnergy, FakeLake
 from wattline.domain.energy_post import Units
 from wattline.domain.energy_series import Fill, Point, Quality
-from wattline.domain.instants import DAY_MS, HOUR_MS, INTERVAL_MS, MINUTE_MS, format_instant, parse_instant
+from wattline.domain.instants import DAY_MS, FOREVER_MS, HOUR_MS, INTERVAL_MS, MINUTE_MS, format_instant, parse_instant
 from wattline.errors import InvalidRequest, NotFound, TransientError
 from wattline.ports import Received
 from wattline.services.energy import HOT_WINDOW_MS, EnergyPost, EnergyQuery, post_energy, read_energy
@@ -140,6 +140,21 @@ def test_a_range_that_starts_inside_a_quarter_hour_begins_with_the_next_one() ->
     world = World()
     world.post("2024-06-14T00:00:00Z", [1, 2, 3])
     assert values(world.read("2024-06-14T00:01:00Z", "2024-06-14T00:31:00Z")) == [2, 3]
+
+
+def test_a_range_inside_one_quarter_hour_is_empty_even_before_midnight() -> None:
+    world = World()
+    world.post("2024-06-14T23:45:00Z", [1, 2])
+    assert world.read("2024-06-14T23:46:00Z", "2024-06-14T23:50:00Z") == []
+    assert world.read("2020-06-14T23:46:00Z", "2020-06-14T23:50:00Z", fill=Fill.LINEAR) == []
+
+
+def test_a_reading_stamped_by_a_clock_that_is_ahead_is_read_at_once() -> None:
+    world = World()
+    world.post("2024-06-14T00:00:00Z", [1])
+    world.now -= 60_000
+    query = EnergyQuery("falcon", parse_instant("2024-06-14T00:00:00Z"), NOW, Fill.NONE, FOREVER_MS, 10)
+    assert values(read_energy(query, world.now, hot=world.hot, history=world.history).points) == [1]
 
 
 def test_a_ship_never_heard_of_is_not_found_and_a_known_one_without_data_is_empty() -> None:

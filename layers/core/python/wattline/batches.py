@@ -56,4 +56,7 @@ def _checked(column: Column, values: list[str | int]) -> list[str | int]:
     wanted = str if column.kind is Kind.TEXT else int
     if not all(type(value) is wanted for value in values):
         raise TypeError(f"column {column.name} holds something else than {wanted.__name__}")
+    limit = 10**18 if column.kind is Kind.DECIMAL else 2**63
+    if wanted is int and not all(-limit < value < limit for value in values if isinstance(value, int)):
+        raise ValueError(f"column {column.name} holds a number that it cannot hold")
     return values

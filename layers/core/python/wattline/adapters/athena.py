@@ -4,6 +4,7 @@ import csv
 import io
 import time
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -67,6 +68,13 @@ class AthenaQueries:
         self._database = database
         self._patience = patience
         self._pause = pause
+        self._deadline: float | None = None
+
+    def for_request(self) -> "AthenaQueries":
+        """The same, with one patience for all queries of a request that begins now."""
+        queries = copy(self)
+        queries._deadline = time.monotonic() + self._patience
+        return queries
 
     def run(self, sql: str, parameters: Sequence[str | int]) -> QueryResult:
         """Run it to its end.
@@ -90,7 +98,7 @@ class AthenaQueries:
         return QueryResult(rows, execution.get("Statistics", {}).get("DataScannedInBytes", 0))
 
     def _wait(self, execution_id: str) -> "QueryExecutionTypeDef":
-        deadline = time.monotonic() + self._patience
+        deadline = time.monotonic() + self._patience if self._deadline is None else self._deadline
         polls = iter(_POLLS)
         while True:
             with unavailable("querying the history"):

@@ -3,7 +3,9 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 from wattline.adapters.aws import unavailable
 from wattline.errors import TransientError
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 BATCH = 25
 """The most items BatchWriteItem takes."""
+
+READ_BATCH = 100
+"""The most keys BatchGetItem takes."""
 
 _ATTEMPTS = 8
 _FIRST_PAUSE = 0.05
@@ -37,8 +42,7 @@ class HotTable:
     def _put_batch(self, requests: "Sequence[WriteRequestTypeDef | WriteRequestOutputTypeDef]") -> None:
         """DynamoDB may leave some of a batch undone; those are sent again after a growing, jittered pause."""
         for attempt in range(_ATTEMPTS):
-            if attempt:
-                self._pause(_FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+            self._pause_before(attempt)
             with unavailable("storing the readings"):
                 answer = self._client.batch_write_item(RequestItems={self._name: requests})
             requests = answer["UnprocessedItems"].get(self._name, [])
@@ -64,10 +68,108 @@ class HotTable:
                 return
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
+    def get(self, pk: str, sk: str) -> "Item | None":
+        """One item."""
+        with unavailable("reading the table"):
+            answer = self._client.get_item(TableName=self._name, Key=_key(pk, sk), ConsistentRead=True)
+        return answer.get("Item")
+
+    def get_all(self, keys: "Sequence[tuple[str, str]]") -> "list[Item]":
+        """Those of the items that exist, in no order."""
+        items: list[Item] = []
+        for first in range(0, len(keys), READ_BATCH):
+            wanted: Any = [_key(pk, sk) for pk, sk in keys[first : first + READ_BATCH]]
+            for attempt in range(_ATTEMPTS):
+                self._pause_before(attempt)
+                with unavailable("reading the table"):
+                    answer = self._client.batch_get_item(
+                        RequestItems={self._name: {"Keys": wanted, "ConsistentRead": True}}
+                    )
+                items += answer["Responses"].get(self._name, [])
+                if self._name not in answer["UnprocessedKeys"]:
+                    break
+                wanted = answer["UnprocessedKeys"][self._name]["Keys"]
+            else:
+                raise TransientError("the table answered only in part; repeat the request", retry_after=2)
+        return items
+
+    def update_if(
+        self, pk: str, sk: str, update: str, values: "dict[str, AttributeValueTypeDef]", *, condition: str
+    ) -> bool:
+        """Update the item if the condition holds, and say whether it did."""
+        try:
+            with unavailable("updating the table"):
+                self._client.update_item(
+                    TableName=self._name,
+                    Key=_key(pk, sk),
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=values,
+                )
+        except TransientError as error:
+            if _code(error.__cause__) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+    def index_page(self, index: str, key: str, pk: str, after_sk: str, limit: int) -> list[str]:
+        """Up to `limit` sort keys of a listing index after `after_sk`, in order."""
+        found: list[str] = []
+        while len(found) < limit:
+            with unavailable("reading the table"):
+                page = self._client.query(
+                    TableName=self._name,
+                    IndexName=index,
+                    KeyConditionExpression=f"{key} = :pk AND list_sk > :after",
+                    # ids are never empty, and a blank sorts before each of them
+                    ExpressionAttributeValues={":pk": {"S": pk}, ":after": {"S": after_sk or " "}},
+                    Limit=limit - len(found),
+                )
+            found += [item["list_sk"]["S"] for item in page["Items"]]
+            if "LastEvaluatedKey" not in page:
+                break
+            after_sk = found[-1] if found else after_sk
+        return found
+
+    def conditional_put(
+        self, item: "Item", *, condition: str, values: "dict[str, AttributeValueTypeDef]"
+    ) -> dict[str, Any]:
+        """A put for `transact`, on a condition."""
+        put: dict[str, Any] = {"TableName": self._name, "Item": item, "ConditionExpression": condition}
+        return {"Put": put | ({"ExpressionAttributeValues": values} if values else {})}
+
+    def plain_put(self, item: "Item") -> dict[str, Any]:
+        """A put for `transact`."""
+        return {"Put": {"TableName": self._name, "Item": item}}
+
+    def plain_delete(self, pk: str, sk: str) -> dict[str, Any]:
+        """A deletion for `transact`."""
+        return {"Delete": {"TableName": self._name, "Key": _key(pk, sk)}}
+
+    def transact(self, changes: "Sequence[Any]") -> bool:
+        """All changes or none; False when a condition failed or another transaction was at the same items."""
+        try:
+            with unavailable("updating the table"):
+                self._client.transact_write_items(TransactItems=changes)
+        except TransientError as error:
+            if _code(error.__cause__) == "TransactionCanceledException":
+                return False
+            raise
+        return True
+
+    def _pause_before(self, attempt: int) -> None:
+        """A growing, jittered pause before each attempt but the first."""
+        if attempt:
+            self._pause(_FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+
     def has(self, pk: str, sk: str) -> bool:
         """Whether the item exists."""
-        with unavailable("reading the table"):
-            answer = self._client.get_item(
-                TableName=self._name, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True
-            )
-        return "Item" in answer
+        return self.get(pk, sk) is not None
+
+
+def _key(pk: str, sk: str) -> "dict[str, AttributeValueTypeDef]":
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _code(error: BaseException | None) -> str | None:
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else None

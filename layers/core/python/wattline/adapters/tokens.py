@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import jwt
 
-from wattline.errors import Unauthenticated
+from wattline.errors import TransientError, Unauthenticated
 
 ALGORITHMS = ["RS256", "ES256"]
 _KEYS_LIVE_SECONDS = 3600
@@ -37,7 +37,10 @@ class TokenVerifier:
         )
 
     def verify(self, authorization: str) -> Token:
-        """The token of an `Authorization` header. Raises Unauthenticated with a reason for the log."""
+        """The token of an `Authorization` header.
+
+        Raises Unauthenticated, with a reason for the log, or TransientError while the keys cannot be had.
+        """
         scheme, _, encoded = authorization.partition(" ")
         if scheme.lower() != "bearer" or not encoded:
             raise Unauthenticated("there is no bearer token")
@@ -51,6 +54,8 @@ class TokenVerifier:
                 leeway=_LEEWAY_SECONDS,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
+        except jwt.PyJWKClientConnectionError as error:
+            raise TransientError("the token issuer's keys cannot be fetched just now") from error
         except (jwt.PyJWTError, KeyError) as error:
             raise Unauthenticated(f"{type(error).__name__}: {error}") from error
         return Token(claims["sub"], tuple(str(claims.get("scope", "")).split()), int(claims["exp"]))

@@ -9,10 +9,19 @@ from itertools import zip_longest
 from typing import Annotated, Any, cast
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from wattline.api.http import CSV, Answer, body_of, header, json_answer, page_answer
-from wattline.api.wire import DeviceId, Instant, decode_cursor, encode_cursor, from_json, from_query
+from wattline.api.wire import (
+    DeviceId,
+    Instant,
+    QueryInteger,
+    QueryModel,
+    decode_cursor,
+    encode_cursor,
+    from_json,
+    from_query,
+)
 from wattline.domain.energy import NANO
 from wattline.domain.energy_post import (
     MAX_READINGS,
@@ -25,13 +34,14 @@ from wattline.domain.energy_post import (
     Units,
 )
 from wattline.domain.energy_series import Fill, Point
-from wattline.domain.instants import MINUTE_MS, format_instant
+from wattline.domain.instants import FOREVER_MS, MINUTE_MS, format_instant
 from wattline.errors import InvalidRequest, MalformedRequest
 from wattline.services.energy import EnergyPage, EnergyPost, EnergyQuery
 
 INTERVAL_MINUTES = 15
 MAX_PAGE = 10_000
-SHOWN_REJECTIONS = 10_000
+SHOWN_BYTES = 2_000_000
+"""Of rejections in one answer, which may hold 6 MB once it is escaped; `rejected_count` counts them all."""
 _SHOWN_TEXT = 100
 
 
@@ -72,18 +82,20 @@ _DATA_SCHEMA = {
 }
 
 
-class EnergyPostParameters(BaseModel):
+class EnergyPostParameters(QueryModel):
     """What is said beside the readings: in the query string of a CSV post, in the body of a JSON post."""
 
     spaceship_id: DeviceId = Field(description="The spaceship; an integer is taken as its decimal string.")
     units: Annotated[Units, BeforeValidator(_units)] = Field(description="kW or kWh, in any case.")
-    interval_minutes: Annotated[int, Field(ge=1, le=MAX_STEP_MINUTES)] | None = Field(
+    interval_minutes: Annotated[QueryInteger, Field(ge=1, le=MAX_STEP_MINUTES)] | None = Field(
         default=None, description="What one reading covers; without it, the most frequent spacing of the times."
     )
 
 
 class EnergyPostBody(EnergyPostParameters):
     """The body of `POST /data`."""
+
+    model_config = ConfigDict(extra="ignore")
 
     interval_minutes: Annotated[int, Field(ge=1, le=MAX_STEP_MINUTES, strict=True)] | None = None
     data: Annotated[Any, WithJsonSchema(_DATA_SCHEMA)]
@@ -99,7 +111,10 @@ class RejectedReading(BaseModel, defer_build=True):
 
 
 class EnergyReceipt(BaseModel, defer_build=True):
-    """The answer to a post; `start` and `end` enclose the quarter hours it touched."""
+    """The answer to a post; `start` and `end` enclose the quarter hours it touched.
+
+    `rejected` ends after 2 MB; `rejected_count` counts all.
+    """
 
     spaceship_id: str
     units: str
@@ -112,7 +127,7 @@ class EnergyReceipt(BaseModel, defer_build=True):
     end: str
 
 
-class EnergyReadParameters(BaseModel):
+class EnergyReadParameters(QueryModel):
     """The query string of `GET /data`."""
 
     spaceship_id: DeviceId
@@ -120,7 +135,7 @@ class EnergyReadParameters(BaseModel):
     end: Instant
     fill: Fill = Field(default=Fill.NONE, description="What to answer for quarter hours without data.")
     as_of: Instant | None = Field(default=None, description="Answer as if nothing received later had been.")
-    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = MAX_PAGE
+    limit: Annotated[QueryInteger, Field(ge=1, le=MAX_PAGE)] = MAX_PAGE
     cursor: str | None = Field(default=None, description="`next_cursor` of the page before.")
 
 
@@ -200,13 +215,25 @@ def receipt(post: EnergyPost, judged: JudgedPost) -> Answer:
         "units": Units.KWH.value,
         "step_minutes": int(step) if step.is_integer() else step,
         "accepted": judged.accepted,
-        "rejected": [_rejected(each) for each in judged.rejections[:SHOWN_REJECTIONS]],
+        "rejected": _shown_rejections(judged.rejections),
         "rejected_count": len(judged.rejections),
         "intervals": judged.intervals,
         "start": format_instant(judged.start_ms),
         "end": format_instant(judged.end_ms),
     }
     return json_answer(201, content)
+
+
+def _shown_rejections(rejections: list[Rejection]) -> list[Mapping[str, object]]:
+    shown: list[Mapping[str, object]] = []
+    size = 0
+    for rejection in rejections:
+        content = _rejected(rejection)
+        size += len(json.dumps(content))
+        if size > SHOWN_BYTES:
+            break
+        shown.append(content)
+    return shown
 
 
 def _rejected(rejection: Rejection) -> Mapping[str, object]:
@@ -225,16 +252,16 @@ def _shown(raw: object) -> object:
         return None
     if isinstance(raw, float) and raw - raw == 0:
         return raw
-    return str(raw)[:_SHOWN_TEXT]
+    return str(raw)[:_SHOWN_TEXT].encode(errors="replace").decode()
 
 
-def parse_read(event: APIGatewayProxyEvent, now_ms: int) -> EnergyQuery:
+def parse_read(event: APIGatewayProxyEvent) -> EnergyQuery:
     """The page that is asked for."""
     asked = from_query(EnergyReadParameters, event.resolved_query_string_parameters)
     if asked.start >= asked.end:
         raise InvalidRequest.of_field("end", "must lie after start; the range is [start, end)")
     start = asked.start if asked.cursor is None else decode_cursor(asked.cursor, asked.start, asked.end)
-    as_of = now_ms if asked.as_of is None else asked.as_of
+    as_of = FOREVER_MS if asked.as_of is None else asked.as_of
     return EnergyQuery(asked.spaceship_id, start, asked.end, asked.fill, as_of, asked.limit)
 
 

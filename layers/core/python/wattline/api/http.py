@@ -38,7 +38,7 @@ class HttpApi:
 
         @self.resolver.not_found
         def _no_route(_: NotFoundError) -> Answer:
-            return self._problem(NotFound("this function answers no such route"))
+            return self._problem(NotFound("there is no such route; /docs lists them all"))
 
         @self.resolver.exception_handler(Exception)  # type: ignore[untyped-decorator]
         def _raised(error: Exception) -> Answer:
@@ -99,7 +99,7 @@ def check_scope(event: APIGatewayProxyEvent, route: Route, now: float) -> None:
 
 def body_of(event: APIGatewayProxyEvent) -> str:
     """The request's body. Raises TooLarge."""
-    body = event.decoded_body or ""
+    body = (event.decoded_body or "").removeprefix("\ufeff")
     if len(body) > MAX_BODY_BYTES or len(body.encode()) > MAX_BODY_BYTES:
         raise TooLarge(
             f"a body holds at most {MAX_BODY_BYTES // 10**6} MB; send less at once, or more as a file drop: "
@@ -116,7 +116,9 @@ def header(event: APIGatewayProxyEvent, name: str) -> str:
 
 def json_answer(status: int, content: object) -> Answer:
     """An answer in JSON."""
-    return Response(status, JSON, json.dumps(content, separators=(",", ":"), allow_nan=False), headers={})
+    return Response(
+        status, JSON, json.dumps(content, separators=(",", ":"), allow_nan=False, ensure_ascii=False), headers={}
+    )
 
 
 def page_answer(

@@ -5,6 +5,7 @@ imports it.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -12,9 +13,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 import wattline
-from wattline.api import energy, routes
+from wattline.api import energy, links, performance, routes, telemetry
 from wattline.api.problems import PROBLEM_JSON
 from wattline.api.routes import ROUTES, Route
+from wattline.api.wire import ID_PATTERN
 
 _REFS = "#/components/schemas/{model}"
 
@@ -86,6 +88,88 @@ OPERATIONS: dict[Route, Operation] = {
         csv_answer=True,
         problems=(404, 422, 502, 503),
     ),
+    routes.POST_TELEMETRY: Operation(
+        "Post heartbeats of vehicles and meters",
+        'Up to 1,000 readings, kinds mixed: one object, a list, or `{"readings": [...]}`. Every item is judged: good '
+        "ones are stored, bad ones come back in `rejected`. 202 means durable.",
+        "Fleet",
+        HTTPStatus.ACCEPTED,
+        telemetry.HeartbeatReceipt,
+        body=telemetry.HeartbeatPost,
+        problems=(400, 413, 422, 503),
+    ),
+    routes.PUT_LINK: Operation(
+        "Link a meter to a vehicle",
+        "From when to when the meter feeds the vehicle. With the same `from`, `to` is changed. Links of one meter may "
+        "not overlap.",
+        "Fleet",
+        HTTPStatus.OK,
+        links.LinkState,
+        body=links.LinkBody,
+        problems=(400, 409, 422, 503),
+    ),
+    routes.DELETE_LINK: Operation(
+        "Take a link away",
+        "The meter's link to the vehicle that begins at `from`.",
+        "Fleet",
+        HTTPStatus.NO_CONTENT,
+        None,
+        query=links.LinkParameters,
+        problems=(404, 422, 503),
+    ),
+    routes.GET_VEHICLES: Operation(
+        "Live states of all vehicles",
+        "In pages; `charging=true` keeps those whose last heartbeat was of charging.",
+        "Fleet",
+        HTTPStatus.OK,
+        telemetry.VehiclePage,
+        query=telemetry.LiveParameters,
+        csv_answer=True,
+        problems=(422, 503),
+    ),
+    routes.GET_VEHICLE: Operation(
+        "Live state of a vehicle",
+        "Its last heartbeat.",
+        "Fleet",
+        HTTPStatus.OK,
+        telemetry.LiveVehicle,
+        problems=(404, 503),
+    ),
+    routes.GET_METERS: Operation(
+        "Live states of all meters",
+        "In pages.",
+        "Fleet",
+        HTTPStatus.OK,
+        telemetry.MeterPage,
+        query=telemetry.PageParameters,
+        csv_answer=True,
+        problems=(422, 503),
+    ),
+    routes.GET_METER: Operation(
+        "Live state of a meter",
+        "Its last heartbeat.",
+        "Fleet",
+        HTTPStatus.OK,
+        telemetry.LiveMeter,
+        problems=(404, 503),
+    ),
+    routes.GET_LINKS: Operation(
+        "Links of a vehicle",
+        "Which meters feed it, over time.",
+        "Fleet",
+        HTTPStatus.OK,
+        links.LinkList,
+        problems=(503,),
+    ),
+    routes.GET_PERFORMANCE: Operation(
+        "Performance of a vehicle",
+        "Energy drawn from the grid (AC, while a meter is linked) against energy into the battery (DC).",
+        "Fleet",
+        HTTPStatus.OK,
+        performance.PerformanceState,
+        query=performance.PerformanceParameters,
+        problems=(404, 422, 502, 503),
+    ),
     routes.HEALTH: Operation(
         "Whether all is well",
         "The version, and how much waits in each queue.",
@@ -127,11 +211,13 @@ def build() -> str:
 
 def _operation(route: Route, operation: Operation) -> dict[str, object]:
     content: dict[str, object] = {
-        "operationId": f"{route.method.lower()}_{route.path.strip('/').replace('/', '_').replace('.', '_')}",
+        "operationId": f"{route.method.lower()}_{re.sub(r'[^A-Za-z0-9]+', '_', route.path).strip('_')}",
         "summary": operation.summary,
         "description": operation.description,
         "tags": [operation.tag],
-        "parameters": _parameters(operation.query) + _parameters(operation.csv_query, only_csv=True),
+        "parameters": _path_parameters(route.path)
+        + _parameters(operation.query)
+        + _parameters(operation.csv_query, only_csv=True),
         "responses": _responses(route, operation),
     }
     if operation.body is not None:
@@ -142,6 +228,12 @@ def _operation(route: Route, operation: Operation) -> dict[str, object]:
     if route.scope is not None:
         content["security"] = [{"token": [route.scope.value]}]
     return content
+
+
+def _path_parameters(path: str) -> list[dict[str, object]]:
+    schema = {"type": "string", "pattern": ID_PATTERN}
+    names = re.findall(r"\{(\w+)\}", path)
+    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]
 
 
 def _parameters(model: type[BaseModel] | None, *, only_csv: bool = False) -> list[dict[str, object]]:

@@ -24,8 +24,32 @@ class Route:
 
 POST_DATA = Route("POST", "/data", "ingestion", Scope.WRITE)
 GET_DATA = Route("GET", "/data", "query", Scope.READ)
+POST_TELEMETRY = Route("POST", "/v1/telemetry", "ingestion", Scope.WRITE)
+GET_VEHICLES = Route("GET", "/v1/vehicles", "query", Scope.READ)
+GET_VEHICLE = Route("GET", "/v1/vehicles/{vehicleId}", "query", Scope.READ)
+GET_METERS = Route("GET", "/v1/meters", "query", Scope.READ)
+GET_METER = Route("GET", "/v1/meters/{meterId}", "query", Scope.READ)
+GET_LINKS = Route("GET", "/v1/vehicles/{vehicleId}/meters", "query", Scope.READ)
+PUT_LINK = Route("PUT", "/v1/vehicles/{vehicleId}/meters/{meterId}", "ingestion", Scope.WRITE)
+DELETE_LINK = Route("DELETE", "/v1/vehicles/{vehicleId}/meters/{meterId}", "ingestion", Scope.WRITE)
+GET_PERFORMANCE = Route("GET", "/v1/analytics/performance/{vehicleId}", "analytics", Scope.READ)
 HEALTH = Route("GET", "/health", "web", None)
 DOCS = Route("GET", "/docs", "web", None)
 OPENAPI = Route("GET", "/openapi.json", "web", None)
 
-ROUTES: tuple[Route, ...] = (POST_DATA, GET_DATA, HEALTH, DOCS, OPENAPI)
+ROUTES: tuple[Route, ...] = (
+    POST_DATA,
+    GET_DATA,
+    POST_TELEMETRY,
+    PUT_LINK,
+    DELETE_LINK,
+    GET_VEHICLES,
+    GET_VEHICLE,
+    GET_METERS,
+    GET_METER,
+    GET_LINKS,
+    GET_PERFORMANCE,
+    HEALTH,
+    DOCS,
+    OPENAPI,
+)

@@ -11,6 +11,7 @@ Laws (tests/property/test_energy_laws.py): energy in = energy out; the order ins
 posts about disjoint times commute; a series split into posts equals one post; a repeat changes nothing.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -163,12 +164,13 @@ def fold(statements: Iterable[Statement]) -> IntervalEnergy:
     If any remaining piece is energy, the value is the sum of what remains. If all are power, it is the mean
     power over the covered time x 0.25 h: `amount x coverage` is then the energy that was measured.
     """
-    newest_first = sorted(statements, key=lambda said: (said.received_ms, said.seq), reverse=True)
+    # Within a post in time order, so that the free time is cut from its beginning.
+    newest_first = sorted(statements, key=lambda said: (-said.received_ms, -said.seq, said.piece.offset_ms))
     remaining: list[tuple[Piece, int]] = []
     free = [(0, INTERVAL_MS)]
     for said in newest_first:
         piece = said.piece
-        free, taken = _take(free, piece.offset_ms, piece.offset_ms + piece.length_ms)
+        taken = _take(free, piece.offset_ms, piece.offset_ms + piece.length_ms)
         if taken:
             remaining.append((piece, taken))
         if not free:
@@ -177,18 +179,16 @@ def fold(statements: Iterable[Statement]) -> IntervalEnergy:
     return IntervalEnergy(newest_first[0].piece.interval_ms, _value(remaining, covered), covered)
 
 
-def _take(free: list[tuple[int, int]], start: int, end: int) -> tuple[list[tuple[int, int]], int]:
-    """What is left of the free times without [start, end), and how many milliseconds of them that took."""
-    left: list[tuple[int, int]] = []
-    taken = 0
-    for low, high in free:
-        overlap = min(high, end) - max(low, start)
-        if overlap <= 0:
-            left.append((low, high))
-            continue
-        taken += overlap
-        left += [part for part in ((low, start), (end, high)) if part[0] < part[1]]
-    return left, taken
+def _take(free: list[tuple[int, int]], start: int, end: int) -> int:
+    """Cut [start, end) out of the free times, which are disjoint and in order; says how many milliseconds that took."""
+    first = bisect_right(free, start, key=lambda part: part[1])
+    last = bisect_left(free, end, lo=first, key=lambda part: part[0])
+    if first == last:
+        return 0
+    overlaps = free[first:last]
+    edges = ((overlaps[0][0], start), (end, overlaps[-1][1]))
+    free[first:last] = [edge for edge in edges if edge[0] < edge[1]]
+    return sum(min(high, end) - max(low, start) for low, high in overlaps)
 
 
 def _value(remaining: list[tuple[Piece, int]], covered: int) -> int:

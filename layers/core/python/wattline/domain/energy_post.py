@@ -149,7 +149,7 @@ def _split_within_capacity(
     refused = {
         index: reason
         for index, reading in kept.values()
-        if any(start < reading.at_ms + step_ms and reading.at_ms < start + INTERVAL_MS for start in overfull)
+        if not overfull.isdisjoint(range(interval_floor(reading.at_ms), reading.at_ms + step_ms, INTERVAL_MS))
     }
     good = [reading for index, reading in kept.values() if index not in refused]
     return split(good, step_ms, basis), refused

@@ -21,6 +21,9 @@ EARLIEST_MS = 0
 FIRST_YEAR, LAST_YEAR = 2, 9998
 """A year away from what datetime can hold, so that a margin around an instant can always be computed."""
 
+FOREVER_MS = 253_370_764_800_000
+"""The end of the last year: "whatever was received", whoever's clock is ahead."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d)[:-](\d\d)[:-](\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)

@@ -81,6 +81,9 @@ class EnergyPage:
 def read_energy(query: EnergyQuery, now_ms: int, *, hot: HotEnergy, history: EnergyHistory) -> EnergyPage:
     """Read a page, folded from hot and history alike. Raises NotFound for a ship never heard of."""
     start_ms, end_ms = interval_ceil(query.start_ms), interval_ceil(query.end_ms)
+    if start_ms >= end_ms:
+        _known(query.spaceship_id, hot)
+        return EnergyPage([], None)
     if query.fill is not Fill.NONE:
         end_ms = min(end_ms, start_ms + query.limit * INTERVAL_MS)
     margin = LINEAR_REACH_MS if query.fill is Fill.LINEAR else 0
@@ -98,8 +101,8 @@ def read_energy(query: EnergyQuery, now_ms: int, *, hot: HotEnergy, history: Ene
 def _statements(wanted: EnergyRange, now_ms: int, at_least: int, hot: HotEnergy, history: EnergyHistory) -> EnergySlice:
     """The hot table's, and for quarter hours older than the hot window the history's as well."""
     recent = hot.read(wanted, now_ms, at_least)
-    if not recent.statements and not hot.knows(wanted.spaceship_id):
-        raise NotFound(f"no reading of spaceship {wanted.spaceship_id} was ever received")
+    if not recent.statements:
+        _known(wanted.spaceship_id, hot)
     seam_ms = interval_floor(now_ms - HOT_WINDOW_MS) + INTERVAL_MS
     old_end_ms = min(wanted.end_ms, seam_ms, recent.complete_until_ms)
     if wanted.start_ms >= old_end_ms:
@@ -107,3 +110,8 @@ def _statements(wanted: EnergyRange, now_ms: int, at_least: int, hot: HotEnergy,
     old = history.read(replace(wanted, end_ms=old_end_ms), at_least)
     whole = old.complete_until_ms >= old_end_ms
     return EnergySlice(recent.statements + old.statements, recent.complete_until_ms if whole else old.complete_until_ms)
+
+
+def _known(spaceship_id: str, hot: HotEnergy) -> None:
+    if not hot.knows(spaceship_id):
+        raise NotFound(f"no reading of spaceship {spaceship_id} was ever received")
