@@ -44,7 +44,20 @@ def emulate() -> Emulated:
     dynamodb.create_table(
         TableName=HOT_TABLE,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "list_pk", "list_sk", "charging_pk")
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": index,
+                "KeySchema": [
+                    {"AttributeName": key, "KeyType": "HASH"},
+                    {"AttributeName": "list_sk", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+            for index, key in (("fleet", "list_pk"), ("charging", "charging_pk"))
+        ],
         BillingMode="PAY_PER_REQUEST",
     )
     s3 = boto3.client("s3")

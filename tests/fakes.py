@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 
 from wattline.batches import Batch, Row
 from wattline.domain.energy import Basis, Piece, Statement
+from wattline.domain.fleet import HOT_WINDOW_MS, Heartbeat, HeartbeatStatement, Kind, is_charging, newest
 from wattline.domain.instants import HOUR_MS, INTERVAL_MS
+from wattline.domain.links import Link
 from wattline.errors import TransientError
-from wattline.ports import EnergyRange, EnergySlice, Received
+from wattline.ports import DevicePage, EnergyRange, EnergySlice, HeartbeatRange, Received, Scan
+from wattline.tables import HEARTBEATS
 
 
 def slice_of(statements: Iterable[Statement], wanted: EnergyRange, at_least: int) -> EnergySlice:
@@ -136,3 +140,99 @@ class FakeDepths:
 
     def read(self) -> dict[str, int]:
         return self.queues
+
+
+@dataclass
+class FakeHotFleet:
+    """`HotFleet`; `broken` makes every put fail."""
+
+    broken: bool = False
+    said: dict[tuple[Kind, str, int, int], tuple[HeartbeatStatement, int]] = field(default_factory=dict)
+    latest: dict[tuple[Kind, str], HeartbeatStatement] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def put(self, kind: Kind, statements: Sequence[HeartbeatStatement], request: int, now_ms: int) -> None:
+        if self.broken:
+            raise TransientError("the fake table is broken")
+        for position, said in enumerate(statements):
+            until = max(now_ms, said.heartbeat.ts_ms) + HOT_WINDOW_MS + HOUR_MS
+            self.said[kind, said.heartbeat.device_id, request, position] = (said, until)
+
+    def update_live(self, kind: Kind, statements: Iterable[HeartbeatStatement]) -> None:
+        with self._lock:
+            for said in statements:
+                key = (kind, said.heartbeat.device_id)
+                there = self.latest.get(key)
+                if there is None or (there.heartbeat.ts_ms, there.rank) < (said.heartbeat.ts_ms, said.rank):
+                    self.latest[key] = said
+
+    def read(self, kind: Kind, wanted: HeartbeatRange, now_ms: int) -> list[HeartbeatStatement]:
+        return [
+            said
+            for (of_kind, device, _, _), (said, until) in self.said.items()
+            if (of_kind, device) == (kind, wanted.device_id)
+            and until > now_ms
+            and wanted.start_ms <= said.heartbeat.ts_ms < wanted.end_ms
+            and said.received_s <= wanted.as_of_s
+        ]
+
+    def live(self, kind: Kind, device_id: str) -> HeartbeatStatement | None:
+        return self.latest.get((kind, device_id))
+
+    def page(self, kind: Kind, *, charging: bool, after: str | None, limit: int) -> DevicePage:
+        names = sorted(
+            device
+            for (of_kind, device), said in self.latest.items()
+            if of_kind is kind and (not charging or is_charging(said.heartbeat)) and device > (after or "")
+        )
+        devices = [self.latest[kind, name] for name in names[:limit]]
+        return DevicePage(devices, names[limit - 1] if len(names) > limit else None)
+
+
+@dataclass
+class FakeFleetHistory:
+    """`FleetHistory` over what a `FakeLake` holds."""
+
+    lake: FakeLake
+    reads: int = 0
+
+    def read(self, kind: Kind, wanted: HeartbeatRange) -> Scan:
+        self.reads += 1
+        rows = [
+            row
+            for (table, _, _), rows in self.lake.objects.items()
+            for row in rows
+            if table == HEARTBEATS[kind].name and row[0] == wanted.device_id
+        ]
+        said = [
+            HeartbeatStatement(Heartbeat(wanted.device_id, int(ts), tuple(map(int, values))), int(received), int(seq))
+            for _, ts, *values, received, seq in rows
+        ]
+        found = [
+            each
+            for each in said
+            if wanted.start_ms <= each.heartbeat.ts_ms < wanted.end_ms and each.received_s <= wanted.as_of_s
+        ]
+        return Scan(newest(found), 100 * len(rows))
+
+
+@dataclass
+class FakeLinks:
+    """`Links`."""
+
+    meters: dict[str, tuple[list[Link], int]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def of_meter(self, meter_id: str) -> tuple[list[Link], int]:
+        return self.meters.get(meter_id, ([], 0))
+
+    def replace(self, meter_id: str, links: Sequence[Link], version: int) -> bool:
+        with self._lock:
+            if self.of_meter(meter_id)[1] != version:
+                return False
+            self.meters[meter_id] = (list(links), version + 1)
+            return True
+
+    def of_vehicle(self, vehicle_id: str) -> list[Link]:
+        links = [link for links, _ in self.meters.values() for link in links if link.vehicle_id == vehicle_id]
+        return sorted(links, key=lambda link: (link.from_ms, link.meter_id))
