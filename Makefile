@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-anno
 LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down deploy token test lint format bench layers openapi lock clean
+.PHONY: help install up down deploy token compact test lint format bench layers openapi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ deploy: install layers ## deploy to AWS (ENVIRONMENT=prod JWT_ISSUER= JWT_AUDIEN
 
 token: install ## print a token for the local stack (SCOPES="telemetry:read")
 	@$(BIN)/python -m infra.local token --scopes "$(SCOPES)"
+
+compact: install ## compact the local history now, however little has landed
+	@$(BIN)/python -m infra.local compact --port $(PORT) --athena-port $(ATHENA_PORT)
 
 lint: install ## ruff, mypy and the import rules
 	@$(BIN)/ruff check .

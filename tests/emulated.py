@@ -33,7 +33,7 @@ class Emulated:
                 self.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
         return bodies
 
-    def keys(self) -> list[str]:
+    def object_keys(self) -> list[str]:
         """The objects in the bucket."""
         return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 

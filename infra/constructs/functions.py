@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 GATEWAY_PATIENCE = Duration.seconds(29)
 """API Gateway waits no longer for a function."""
 
-LIVE_STATES_AND_LINKS = ("dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem")
+SINGLE_ITEMS = ("dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem")
+
+COMPACTOR_TIMEOUT = Duration.minutes(15)
+COMPACTOR_INTERVAL = Duration.minutes(15)
 
 HISTORY_BATCH = 1_000
 """Messages in one delivery; Lambda's limit of 6 MB a request ends it earlier where messages are large."""
@@ -44,7 +49,7 @@ class Functions(Construct):
             "analytics": self._analytics().function,
             "web": self._web().function,
         }
-        self.alarms = [self._history_writer().alarm_on_errors()]
+        self.alarms = [each.alarm_on_errors() for each in (self._history_writer(), self._compactor())]
 
     def _ingestion(self) -> PythonFunction:
         return PythonFunction(
@@ -60,7 +65,7 @@ class Functions(Construct):
             },
             statements=[
                 _allow(
-                    ["dynamodb:BatchWriteItem", *LIVE_STATES_AND_LINKS],
+                    ["dynamodb:BatchWriteItem", *SINGLE_ITEMS],
                     self._data.hot_table.table_arn,
                 ),
                 _allow(["sqs:SendMessage"], self._data.history_queue.queue.queue_arn),
@@ -190,6 +195,35 @@ class Functions(Construct):
             )
         )
         return writer
+
+    def _compactor(self) -> PythonFunction:
+        data = self._data
+        compactor = PythonFunction(
+            self,
+            "Compactor",
+            name="compactor",
+            environment=self._environment,
+            layers=self._layers.parquet,
+            size=Size(memory_mb=1_769, timeout=COMPACTOR_TIMEOUT, scratch_mb=2_048),
+            variables={"HOT_TABLE": data.hot_table.table_name, "BUCKET": data.bucket.bucket_name},
+            statements=[
+                _allow(
+                    ["dynamodb:Query", "dynamodb:ConditionCheckItem", *SINGLE_ITEMS],
+                    data.hot_table.table_arn,
+                ),
+                _allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], data.lake.objects_under(HISTORY)),
+                _allow(["s3:ListBucket"], data.bucket.bucket_arn),
+            ],
+        )
+        compactor.acknowledge_wildcard(data.lake.objects_under(HISTORY), "which objects there are, writers decide")
+        events.Rule(
+            self,
+            "CompactorSchedule",
+            description="compact the partitions of the history that writers have marked",
+            schedule=events.Schedule.rate(COMPACTOR_INTERVAL),
+            targets=[targets.LambdaFunction(compactor.function, retry_attempts=0)],
+        )
+        return compactor
 
 
 def _allow(actions: list[str], *resources: str) -> iam.PolicyStatement:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import Size as StorageSize
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -21,6 +22,7 @@ class Size:
 
     memory_mb: int = 1_024
     timeout: Duration
+    scratch_mb: int = 512
 
 
 class PythonFunction(Construct):
@@ -63,6 +65,7 @@ class PythonFunction(Construct):
             role=role,
             memory_size=size.memory_mb,
             timeout=size.timeout,
+            ephemeral_storage_size=StorageSize.mebibytes(size.scratch_mb),
             tracing=lambda_.Tracing.ACTIVE,
             log_group=log_group,
             environment={

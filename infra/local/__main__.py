@@ -1,4 +1,4 @@
-"""The commands behind `make up`, `make down` and `make token`."""
+"""The commands behind `make up`, `make down`, `make token` and `make compact`."""
 
 import argparse
 import sys
@@ -24,6 +24,8 @@ def main() -> int:
             case "down":
                 ended = cloud.down()
                 print(f"stopped: {', '.join(ended)}" if ended else "nothing was running")
+            case "compact":
+                print(cloud.compact())
             case "token":
                 print(tokens.mint(STATE, _checked(arguments.scopes), days=arguments.days))
     except LocalRunError as error:
@@ -34,7 +36,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=["up", "down", "token"])
+    parser.add_argument("command", choices=["up", "down", "token", "compact"])
     parser.add_argument("--port", type=int, default=4566)
     parser.add_argument("--athena-port", type=int, default=4567)
     parser.add_argument("--scopes", default=" ".join(scope.value for scope in Scope))

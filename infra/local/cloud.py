@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
+from botocore.config import Config
+
 from infra.local import tokens
 from infra.local.processes import HOST, LocalRunError, Service, tail
 from wattline.api.routes import Scope
@@ -86,6 +89,21 @@ class LocalCloud:
         outputs_file = self.state / "cdk-outputs.json"
         self._cdk(["deploy", "--all", "--outputs-file", str(outputs_file)])
         return self._write_outputs(json.loads(outputs_file.read_text()))
+
+    def compact(self) -> str:
+        """Run the compactor now, on every marked partition however little landed; what it says it did."""
+        if not self.ministack.is_running():
+            raise LocalRunError("the local stack does not run; start it with `make up`")
+        client = boto3.client(
+            "lambda",
+            endpoint_url=self.endpoint_url,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
+            config=Config(read_timeout=900, retries={"total_max_attempts": 1}),
+        )
+        answer = client.invoke(FunctionName=f"{NAME}-compactor", Payload=json.dumps({"open_objects": 1}).encode())
+        return answer["Payload"].read().decode()
 
     def down(self) -> list[str]:
         """End both processes; the names of those that ran."""

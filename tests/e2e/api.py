@@ -1,5 +1,6 @@
 """A client of a deployment, worded as a user would."""
 
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -26,16 +27,35 @@ class Deployment:
         return [item["Key"] for page in found for item in page.get("Contents", [])]
 
     def forget_hot(self, spaceship_id: str) -> int:
-        """Do what the TTL does one day: delete a ship's statements from the hot table. Says how many."""
+        """Do what the TTL does one day to a ship's statements."""
+        return self.forget(f"SHIP#{spaceship_id}", "E#")
+
+    def forget(self, pk: str, prefix: str) -> int:
+        """Delete items from the hot table; says how many."""
         dynamodb, table = self.client("dynamodb"), self.outputs["hot_table"]
-        key = {":pk": {"S": f"SHIP#{spaceship_id}"}, ":e": {"S": "E#"}}
         pages = dynamodb.get_paginator("query").paginate(
-            TableName=table, KeyConditionExpression="pk = :pk AND begins_with(sk, :e)", ExpressionAttributeValues=key
+            TableName=table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues={":pk": {"S": pk}, ":prefix": {"S": prefix}},
         )
         items = [item for page in pages for item in page["Items"]]
         for item in items:
             dynamodb.delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
         return len(items)
+
+    def compact(self) -> dict[str, int]:
+        """Compact everything that has landed, and delete what that supersedes at once."""
+        event = json.dumps({"open_objects": 1, "grace_ms": 0}).encode()
+        answer = self.client("lambda").invoke(FunctionName="wattline-local-compactor", Payload=event)
+        totals: dict[str, int] = json.loads(answer["Payload"].read())
+        return totals
+
+    def drained(self) -> bool:
+        """Whether everything queued is in the history."""
+        sqs = self.client("sqs")
+        url = sqs.get_queue_url(QueueName="wattline-local-history")["QueueUrl"]
+        counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return int(counts["ApproximateNumberOfMessages"]) + int(counts["ApproximateNumberOfMessagesNotVisible"]) == 0
 
 
 class Api:

@@ -21,14 +21,6 @@ def at(hour: int, minute: int = 0) -> datetime:
     return datetime(2018, 8, 24, hour, minute, tzinfo=UTC)
 
 
-def written(deployment: Deployment) -> bool:
-    """Whether the history queue has been drained."""
-    queue = deployment.client("sqs")
-    url = queue.get_queue_url(QueueName="wattline-local-history")["QueueUrl"]
-    counts = queue.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    return int(counts["ApproximateNumberOfMessages"]) + int(counts["ApproximateNumberOfMessagesNotVisible"]) == 0
-
-
 def test_hourly_energy_becomes_quarter_hours(api: Api) -> None:
     ship = new_ship()
     answer = api.post_energy(ship, "kWh", series(at(0), timedelta(hours=1), [8, 20, 14]))
@@ -49,7 +41,7 @@ def test_hot_history_and_both_give_one_answer(api: Api, deployment: Deployment) 
     api.post_energy(ship, "kWh", series(at(0), timedelta(hours=1), [8, 20, 14]))
     api.post_energy(ship, "kW", series(at(0, 10), timedelta(minutes=7), [9, 3, 5]))
     hot = api.read_energy(ship, *DAY)
-    eventually(lambda: written(deployment))
+    eventually(deployment.drained)
     both = api.read_energy(ship, *DAY)
     assert deployment.forget_hot(ship) > 0
     history = api.read_energy(ship, *DAY)
@@ -60,7 +52,7 @@ def test_hot_history_and_both_give_one_answer(api: Api, deployment: Deployment) 
 def test_a_correction_counts_at_once_and_the_past_can_still_be_asked(api: Api, deployment: Deployment) -> None:
     ship = new_ship()
     api.post_energy(ship, "kWh", series(at(0), timedelta(hours=1), [8, 20, 14]))
-    eventually(lambda: written(deployment))
+    eventually(deployment.drained)
     deployment.forget_hot(ship)
     between = datetime.now(UTC).isoformat()
     api.post_energy(ship, "kWh", series(at(1), timedelta(minutes=15), [1]))
@@ -99,7 +91,7 @@ def test_a_year_posted_in_pieces_out_of_order_and_at_once_is_read_back_whole(api
         assert set(threads.map(post, pieces)) == {201}
     expected = [pytest.approx(value / 4, abs=1e-9) for value in hourly for _ in range(4)]
     assert values(api.read_energy(ship, "2022-01-01T00:00:00Z", "2023-01-01T00:00:00Z")) == expected
-    eventually(lambda: written(deployment))
+    eventually(deployment.drained)
     deployment.forget_hot(ship)
     from_history = api.read_energy(ship, "2022-01-01T00:00:00Z", "2023-01-01T00:00:00Z")
     assert values(from_history) == expected

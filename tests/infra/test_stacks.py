@@ -82,7 +82,7 @@ def test_only_tracing_may_name_every_resource(synthesized: Synthesized) -> None:
 def test_each_function_has_a_role_of_its_own_without_managed_policies(synthesized: Synthesized) -> None:
     functions = synthesized.resources("AWS::Lambda::Function")
     roles = {json.dumps(function["Role"]) for function in functions.values()}
-    assert len(roles) == len(functions) == 6
+    assert len(roles) == len(functions) == 7
     assert all("ManagedPolicyArns" not in role for role in synthesized.resources("AWS::IAM::Role").values())
 
 

@@ -364,7 +364,7 @@ def test_queued_readings_land_in_the_history(emulated: Emulated) -> None:
     records.append({"messageId": "poison", "body": "not ours"})
     answer = history_writer.handler({"Records": records}, Context())
     assert answer == {"batchItemFailures": []}
-    (key,) = emulated.keys()
+    (key,) = emulated.object_keys()
     assert key.startswith("history/energy_intervals/dt=2018-08-01/bucket=landing/")
     assert emulated.messages(emulated.dead_letter_queue_url) == ["not ours"]
 

@@ -39,7 +39,7 @@ def test_rows_lie_under_the_month_of_their_event_and_the_month_is_marked(emulate
         Batch(ENERGY_INTERVALS, (row("b", MARCH),)),
     ]
     lake(emulated).append(batches, "name")
-    assert emulated.keys() == [
+    assert emulated.object_keys() == [
         "history/energy_intervals/dt=2020-02-01/bucket=landing/name.parquet",
         "history/energy_intervals/dt=2020-03-01/bucket=landing/name.parquet",
     ]

@@ -8,6 +8,7 @@ from wattline.batches import Batch
 from wattline.domain.energy import Piece, Statement
 from wattline.domain.fleet import HeartbeatStatement, Kind
 from wattline.domain.links import Link
+from wattline.tables import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +151,50 @@ class Links(Protocol):
 
     def of_vehicle(self, vehicle_id: str) -> list[Link]:
         """All links of a vehicle, by time."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionState:
+    """What the last committed run left: inputs that queries no longer need, and since when."""
+
+    generation: int = 0
+    superseded: tuple[str, ...] = ()
+    superseded_ms: int = 0
+
+
+class Ledger(Protocol):
+    """Marks, locks and states of partitions."""
+
+    def marked(self, table: Table) -> list[str]:
+        """The partitions that writers have marked."""
+
+    def mark(self, table: Table, dt: str) -> str | None:
+        """The mark's content, to clear it only if nobody renewed it."""
+
+    def clear(self, table: Table, dt: str, mark: str) -> None:
+        """Take the mark away if it is still this one."""
+
+    def lock(self, table: Table, dt: str, run: str, now_ms: int, until_ms: int) -> bool:
+        """Take the lock, or one that has expired."""
+
+    def unlock(self, table: Table, dt: str, run: str) -> None:
+        """Give the lock back if it is still this run's."""
+
+    def state(self, table: Table, dt: str) -> PartitionState:
+        """The committed state."""
+
+    def commit(self, table: Table, dt: str, run: str, state: PartitionState) -> bool:
+        """Record a state if the lock is still this run's."""
+
+
+class PartitionObjects(Protocol):
+    """The objects of partitions."""
+
+    def keys(self, table: Table, dt: str) -> list[str]:
+        """All of a partition, in order."""
+
+    def merge(self, table: Table, dt: str, inputs: Sequence[str], name: str) -> int:
+        """Write the rows of the inputs as one sorted object a bucket, identical rows once; says how many rows."""
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete them; those that are gone already do no harm."""

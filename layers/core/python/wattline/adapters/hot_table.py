@@ -31,7 +31,7 @@ class HotTable:
 
     def __init__(self, client: "DynamoDBClient", name: str, pause: Callable[[float], None] = time.sleep) -> None:
         self._client = client
-        self._name = name
+        self.name = name
         self._pause = pause
 
     def put_all(self, items: "Sequence[Item]") -> None:
@@ -44,8 +44,8 @@ class HotTable:
         for attempt in range(_ATTEMPTS):
             self._pause_before(attempt)
             with unavailable("storing the readings"):
-                answer = self._client.batch_write_item(RequestItems={self._name: requests})
-            requests = answer["UnprocessedItems"].get(self._name, [])
+                answer = self._client.batch_write_item(RequestItems={self.name: requests})
+            requests = answer["UnprocessedItems"].get(self.name, [])
             if not requests:
                 return
         raise TransientError("the table took only some of the readings; repeat the request", retry_after=2)
@@ -57,7 +57,7 @@ class HotTable:
         while True:
             with unavailable("reading the table"):
                 page = self._client.query(
-                    TableName=self._name,
+                    TableName=self.name,
                     KeyConditionExpression=in_range,
                     ExpressionAttributeValues={":pk": {"S": pk}, ":first": {"S": first_sk}, ":last": {"S": last_sk}},
                     ConsistentRead=True,  # what a post answered is in the next read
@@ -71,7 +71,7 @@ class HotTable:
     def get(self, pk: str, sk: str) -> "Item | None":
         """One item."""
         with unavailable("reading the table"):
-            answer = self._client.get_item(TableName=self._name, Key=_key(pk, sk), ConsistentRead=True)
+            answer = self._client.get_item(TableName=self.name, Key=_key(pk, sk), ConsistentRead=True)
         return answer.get("Item")
 
     def get_all(self, keys: "Sequence[tuple[str, str]]") -> "list[Item]":
@@ -83,12 +83,12 @@ class HotTable:
                 self._pause_before(attempt)
                 with unavailable("reading the table"):
                     answer = self._client.batch_get_item(
-                        RequestItems={self._name: {"Keys": wanted, "ConsistentRead": True}}
+                        RequestItems={self.name: {"Keys": wanted, "ConsistentRead": True}}
                     )
-                items += answer["Responses"].get(self._name, [])
-                if self._name not in answer["UnprocessedKeys"]:
+                items += answer["Responses"].get(self.name, [])
+                if self.name not in answer["UnprocessedKeys"]:
                     break
-                wanted = answer["UnprocessedKeys"][self._name]["Keys"]
+                wanted = answer["UnprocessedKeys"][self.name]["Keys"]
             else:
                 raise TransientError("the table answered only in part; repeat the request", retry_after=2)
         return items
@@ -100,7 +100,7 @@ class HotTable:
         try:
             with unavailable("updating the table"):
                 self._client.update_item(
-                    TableName=self._name,
+                    TableName=self.name,
                     Key=_key(pk, sk),
                     UpdateExpression=update,
                     ConditionExpression=condition,
@@ -118,7 +118,7 @@ class HotTable:
         while len(found) < limit:
             with unavailable("reading the table"):
                 page = self._client.query(
-                    TableName=self._name,
+                    TableName=self.name,
                     IndexName=index,
                     KeyConditionExpression=f"{key} = :pk AND list_sk > :after",
                     # ids are never empty, and a blank sorts before each of them
@@ -135,16 +135,16 @@ class HotTable:
         self, item: "Item", *, condition: str, values: "dict[str, AttributeValueTypeDef]"
     ) -> dict[str, Any]:
         """A put for `transact`, on a condition."""
-        put: dict[str, Any] = {"TableName": self._name, "Item": item, "ConditionExpression": condition}
+        put: dict[str, Any] = {"TableName": self.name, "Item": item, "ConditionExpression": condition}
         return {"Put": put | ({"ExpressionAttributeValues": values} if values else {})}
 
     def plain_put(self, item: "Item") -> dict[str, Any]:
         """A put for `transact`."""
-        return {"Put": {"TableName": self._name, "Item": item}}
+        return {"Put": {"TableName": self.name, "Item": item}}
 
     def plain_delete(self, pk: str, sk: str) -> dict[str, Any]:
         """A deletion for `transact`."""
-        return {"Delete": {"TableName": self._name, "Key": _key(pk, sk)}}
+        return {"Delete": {"TableName": self.name, "Key": _key(pk, sk)}}
 
     def transact(self, changes: "Sequence[Any]") -> bool:
         """All changes or none; False when a condition failed or another transaction was at the same items."""

@@ -77,20 +77,10 @@ def landing_object(table: Table, rows: Iterable[Row]) -> bytes:
     for row in rows:
         buckets.setdefault(bucket_of(str(row[device_at])), []).append(row)
     sink = io.BytesIO()
-    with pq.ParquetWriter(
-        sink,
-        arrow_schema(table),
-        # texts by dictionary, numbers by their differences
-        use_dictionary=[c.name for c in table.columns if c.kind is Kind.TEXT],  # type: ignore[arg-type]  # the stub says bool
-        column_encoding={c.name: "DELTA_BINARY_PACKED" for c in table.columns if c.kind is not Kind.TEXT},
-        store_decimal_as_integer=True,
-        compression="zstd",
-        compression_level=ZSTD_LEVEL,
-        data_page_version="1.0",
-    ) as writer:
+    with writer(sink, table) as parquet:
         for bucket in sorted(buckets):
             group = _arrow_table(table, buckets[bucket])
-            writer.write_table(group.sort_by([(name, "ascending") for name in table.sort]), row_group_size=len(group))
+            parquet.write_table(group.sort_by([(name, "ascending") for name in table.sort]), row_group_size=len(group))
     return sink.getvalue()
 
 
@@ -108,3 +98,17 @@ def _arrow_column(column: Column, values: tuple[str | int, ...]) -> "pa.Array[An
     whole = pa.array(values, pa.int64()).cast(pa.decimal128(19, 0))
     unit = pa.scalar(Decimal(1).scaleb(-column.scale), pa.decimal128(column.scale + 1, column.scale))
     return pc.multiply(whole, unit).cast(_arrow_type(column))
+
+
+def writer(sink: io.BytesIO, table: Table) -> pq.ParquetWriter:
+    """A writer with the encodings that all history objects have: texts by dictionary, numbers by differences."""
+    return pq.ParquetWriter(
+        sink,
+        arrow_schema(table),
+        use_dictionary=[c.name for c in table.columns if c.kind is Kind.TEXT],  # type: ignore[arg-type]  # the stub says bool
+        column_encoding={c.name: "DELTA_BINARY_PACKED" for c in table.columns if c.kind is not Kind.TEXT},
+        store_decimal_as_integer=True,
+        compression="zstd",
+        compression_level=ZSTD_LEVEL,
+        data_page_version="1.0",
+    )

@@ -32,6 +32,12 @@ class HistoryWriterSettings(EnergyHotSettings):
     dead_letter_queue_url: str = Field(alias="HISTORY_DLQ_URL")
 
 
+class CompactorSettings(EnergyHotSettings):
+    """Of the function `compactor`."""
+
+    bucket: str = Field(alias="BUCKET")
+
+
 class AuthorizerSettings(BaseModel):
     """Of the function `authorizer`: who issues tokens, for whom, and the keys, inline or by address."""
 
