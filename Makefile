@@ -4,6 +4,12 @@ PORT ?= 4566
 ATHENA_PORT ?= 4567
 SCOPES ?= telemetry:write telemetry:read reports:run
 
+VEHICLES ?= 200
+METERS ?= 200
+MINUTES ?= 120
+RATE ?= 0
+SEED ?= 1
+
 VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/core/python
@@ -12,7 +18,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-anno
 LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down deploy token compact test lint format bench layers openapi lock clean
+.PHONY: help install up down deploy token simulate compact test lint format bench layers openapi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +51,10 @@ deploy: install layers ## deploy to AWS (ENVIRONMENT=prod JWT_ISSUER= JWT_AUDIEN
 
 token: install ## print a token for the local stack (SCOPES="telemetry:read")
 	@$(BIN)/python -m infra.local token --scopes "$(SCOPES)"
+
+simulate: install ## send a fleet's heartbeats and check that they come back (VEHICLES= METERS= MINUTES= RATE= SEED=)
+	@$(BIN)/python -m infra.local.simulate --vehicles $(VEHICLES) --meters $(METERS) --minutes $(MINUTES) \
+		--rate $(RATE) --seed $(SEED)
 
 compact: install ## compact the local history now, however little has landed
 	@$(BIN)/python -m infra.local compact --port $(PORT) --athena-port $(ATHENA_PORT)

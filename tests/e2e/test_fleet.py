@@ -1,11 +1,15 @@
 """Vehicles and meters, over HTTP, on a real deployment."""
 
+import os
 import random
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from infra.local.cloud import ROOT
 from tests.e2e.api import Api, Deployment, eventually, new_ship
 
 pytestmark = pytest.mark.e2e
@@ -113,3 +117,12 @@ def test_accepted_is_stored_is_read_back(api: Api, deployment: Deployment) -> No
         for v in (0, 50, 99)
     ]
     assert counted == [20, 20, 20]
+
+
+def test_a_simulated_fleet_comes_back_as_it_was_sent(deployment: Deployment) -> None:
+    command = [sys.executable, "-m", "infra.local.simulate", "--vehicles", "12", "--meters", "10", "--minutes", "90"]
+    command += ["--seed", "7", "--outputs", str(deployment.state / "outputs.json")]
+    path = os.pathsep.join([str(ROOT), str(ROOT / "layers" / "core" / "python")])
+    done = subprocess.run(command, env={"PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "live state, performance and history agree" in done.stdout

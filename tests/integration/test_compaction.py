@@ -18,7 +18,7 @@ from wattline.adapters import aws
 from wattline.adapters.hot_table import HotTable
 from wattline.adapters.ledger import DynamoLedger
 from wattline.adapters.parquet_lake import ParquetLake
-from wattline.adapters.partition_objects import ROW_GROUP_ROWS, S3PartitionObjects, distinct
+from wattline.adapters.partition_objects import S3PartitionObjects, distinct, without_idle_order
 from wattline.batches import Batch, Row
 from wattline.domain.fleet import Kind
 from wattline.domain.instants import DAY_MS, HOUR_MS, parse_instant
@@ -255,11 +255,28 @@ def test_a_storage_failure_is_worth_a_retry_and_gives_the_lock_back(emulated: Em
     assert ledger.lock(VEHICLES, DT, "next", LATER, LATER + 1)
 
 
-def test_only_rows_that_are_the_same_in_every_column_are_dropped() -> None:
-    table = pa.table({"a": [1, 1, 1, 2, 2], "b": ["x", "x", "y", "y", "y"]})
-    assert distinct(table).to_pylist() == [{"a": 1, "b": "x"}, {"a": 1, "b": "y"}, {"a": 2, "b": "y"}]
+def test_only_rows_that_are_the_same_but_for_their_order_are_dropped() -> None:
+    table = pa.table({"a": [1, 1, 1, 2, 2], "b": ["x", "x", "y", "y", "y"], "seq": [0, 5, 6, 7, 7]})
+    assert [(row["a"], row["b"]) for row in distinct(table).to_pylist()] == [(1, "x"), (1, "y"), (2, "y")]
     assert len(distinct(table.slice(0, 1))) == 1
-    assert ROW_GROUP_ROWS > 0
+    assert len(distinct(table.slice(0, 0))) == 0
+
+
+def test_a_moment_of_one_statement_needs_no_order_and_one_of_several_keeps_it(emulated: Emulated) -> None:
+    said = [beat("v", 1, seq=7), beat("v", 2, seq=8), beat("v", 2, seq=9, soc=60), beat("w", 2, seq=4)]
+    land(emulated, said, "one")
+    land(emulated, [beat("v", 3, seq=5)], "two")
+    until_done(emulated)
+    kept = sorted((row[0], row[6]) for row in rows_of(emulated, keys(emulated)))
+    assert kept == [("v", 0), ("v", 0), ("v", 8), ("v", 9), ("w", 0)]
+    land(emulated, said, "again")
+    until_done(emulated, LATER + DAY_MS)
+    assert sorted((row[0], row[6]) for row in rows_of(emulated, keys(emulated))) == kept
+
+
+def test_rows_of_other_tables_keep_their_order() -> None:
+    rows = pa.table({"seq": [7, 8]})
+    assert without_idle_order(ENERGY_INTERVALS, rows) is rows
 
 
 def test_the_function_compacts_what_is_marked(emulated: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,7 @@ def performance(
     matched_ac = sum(sum(ac_by_minute[minute].values()) for minute in matched)
     ratio = sum(dc_by_minute[minute] for minute in matched) / matched_ac if matched_ac else None
     ac = sum(beat.values[ac_at] for beat in fed)
-    coverage = _coverage(dc_by_minute.keys(), ac_by_minute, linked, start_ms, end_ms)
+    coverage = _coverage(dc_by_minute.keys(), ac_by_minute, links, start_ms, end_ms)
     temperature = sum(beat.values[temp_at] for beat in driven) / len(driven) / BATTERY_TEMP.factor if driven else None
     return Performance(
         ac=ac,
@@ -103,13 +103,18 @@ def _linked_minutes(links: Sequence[Link], start_ms: int, end_ms: int) -> dict[i
 
 
 def _coverage(
-    driven: Iterable[int], fed: dict[int, dict[str, int]], linked: dict[int, set[str]], start_ms: int, end_ms: int
+    driven: Iterable[int], fed: dict[int, dict[str, int]], links: Sequence[Link], start_ms: int, end_ms: int
 ) -> float:
-    expected = max(1, -(-end_ms // HEARTBEAT_MS) - start_ms // HEARTBEAT_MS)
-    of_vehicle = len(set(driven)) / expected
-    expected_ac = sum(map(len, linked.values()))
-    of_meters = sum(map(len, fed.values())) / expected_ac if expected_ac else 0.0
+    of_vehicle = len(set(driven)) / max(1, _heartbeats(end_ms - start_ms))
+    spans = [min(end_ms if link.to_ms is None else link.to_ms, end_ms) - max(link.from_ms, start_ms) for link in links]
+    expected = sum(map(_heartbeats, spans))
+    of_meters = sum(map(len, fed.values())) / expected if expected else 0.0
     return min(1.0, of_vehicle, of_meters)
+
+
+def _heartbeats(span_ms: int) -> int:
+    """How many are expected in a span."""
+    return max(0, -(-span_ms // HEARTBEAT_MS))
 
 
 def _status(ac: int, ratio: float | None, coverage: float) -> Status:
