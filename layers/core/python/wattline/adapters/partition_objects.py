@@ -3,6 +3,7 @@
 import io
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ import pyarrow.parquet as pq
 
 from wattline.adapters.aws import unavailable
 from wattline.adapters.parquet_lake import arrow_schema, writer
-from wattline.tables import HEARTBEATS, LANDING, Table, bucket_names, bucket_of
+from wattline.errors import TerminalError
+from wattline.tables import HEARTBEATS, Table, bucket_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -44,13 +46,11 @@ class S3PartitionObjects:
         """One object a bucket that has rows."""
         rows = 0
         with tempfile.TemporaryDirectory() as folder:
-            files = [self._fetch(key, Path(folder) / str(number)) for number, key in enumerate(inputs)]
-            for bucket in bucket_names():
-                if bucket == LANDING:
-                    continue
-                parts = list(_parts(files, table, bucket))
-                if not parts:
-                    continue
+            index = _row_groups_by_bucket(
+                [self._fetch(key, Path(folder) / str(number)) for number, key in enumerate(inputs)], table
+            )
+            for bucket, groups in sorted(index.items()):
+                parts = [part for file in groups for part in file.read(table)]
                 ordered = pa.concat_tables(parts).sort_by([(column, "ascending") for column in _order(table)])
                 merged = without_idle_order(table, distinct(ordered))
                 rows += len(merged)
@@ -74,15 +74,34 @@ class S3PartitionObjects:
                 )
 
 
-def _parts(files: Sequence[Path], table: Table, bucket: str) -> Iterator[pa.Table]:
-    """The row groups of a bucket: every row group holds devices of one bucket, so its least device tells."""
+@dataclass(frozen=True, slots=True)
+class _RowGroups:
+    """Row groups of one file, whose footer is read once."""
+
+    path: Path
+    metadata: pq.FileMetaData
+    numbers: list[int]
+
+    def read(self, table: Table) -> Iterator[pa.Table]:
+        with pq.ParquetFile(self.path, metadata=self.metadata) as file:
+            yield file.read_row_groups(self.numbers, use_threads=False).cast(arrow_schema(table))
+
+
+def _row_groups_by_bucket(files: Sequence[Path], table: Table) -> dict[str, list[_RowGroups]]:
+    """Every row group holds devices of one bucket, so its least device tells."""
+    index: dict[str, list[_RowGroups]] = {}
+    device_at = table.column_names.index(table.device)
     for path in files:
-        with pq.ParquetFile(path) as file:
-            device_at = file.schema_arrow.get_field_index(table.device)
-            for number in range(file.num_row_groups):
-                statistics = file.metadata.row_group(number).column(device_at).statistics
-                if statistics is not None and bucket_of(str(statistics.min)) == bucket:
-                    yield file.read_row_group(number).cast(arrow_schema(table))
+        metadata = pq.read_metadata(path)
+        numbers: dict[str, list[int]] = {}
+        for number in range(metadata.num_row_groups):
+            statistics = metadata.row_group(number).column(device_at).statistics
+            if statistics is None:
+                raise TerminalError(f"row group {number} of an object of {table.name} has no statistics of its devices")
+            numbers.setdefault(bucket_of(str(statistics.min)), []).append(number)
+        for bucket, of_bucket in numbers.items():
+            index.setdefault(bucket, []).append(_RowGroups(path, metadata, of_bucket))
+    return index
 
 
 def _order(table: Table) -> list[str]:
