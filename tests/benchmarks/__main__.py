@@ -7,10 +7,11 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "wattline")
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "benchmark")
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 
-from tests.benchmarks import energy, fleet, lake
+from tests.benchmarks import energy, fleet, lake, load
 
 if __name__ == "__main__":
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs")
     energy.main()
     fleet.main()
     lake.main()
+    load.main()
