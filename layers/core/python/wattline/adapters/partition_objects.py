@@ -83,8 +83,10 @@ class _RowGroups:
     numbers: list[int]
 
     def read(self, table: Table) -> Iterator[pa.Table]:
-        with pq.ParquetFile(self.path, metadata=self.metadata) as file:
-            yield file.read_row_groups(self.numbers, use_threads=False).cast(arrow_schema(table))
+        with pq.ParquetFile(self.path, metadata=self.metadata, memory_map=True, pre_buffer=False) as file:
+            part = file.read_row_groups(self.numbers, use_threads=False)
+        schema = arrow_schema(table)
+        yield part if part.schema.equals(schema) else part.cast(schema)
 
 
 def _row_groups_by_bucket(files: Sequence[Path], table: Table) -> dict[str, list[_RowGroups]]:
@@ -116,7 +118,7 @@ def distinct(rows: pa.Table) -> pa.Table:
     pieces overlap, lie under another key; without the repeat it would win.
     """
     repeated = _equals_before(rows, [name for name in rows.column_names if name != SEQ])
-    return rows.filter(pc.invert(repeated))
+    return rows.filter(pc.invert(repeated)) if pc.any(repeated).as_py() else rows
 
 
 def without_idle_order(table: Table, rows: pa.Table) -> pa.Table:
