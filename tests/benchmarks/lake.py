@@ -162,3 +162,7 @@ def query(lake: MemoryS3) -> tuple[int, int, int, float]:
         found = Query(TABLE.latest_of_device(), [sql_literal(value) for value in values]).run(cast("Any", lake), "b")
         seconds = time.monotonic() - started
     return len(found.rows), found.scanned_bytes, found.scanned_objects, seconds
+
+
+if __name__ == "__main__":
+    main()
