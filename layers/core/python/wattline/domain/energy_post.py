@@ -10,14 +10,12 @@ from itertools import pairwise
 
 from wattline.domain.energy import CAPACITY_NANO, NANO, Basis, Piece, Reading, split
 from wattline.domain.instants import (
-    CLOCK_TOLERANCE_MS,
     EARLIEST_MS,
     INTERVAL_MS,
     MINUTE_MS,
     interval_ceil,
     interval_floor,
-    parse_instant,
-    too_far_ahead,
+    reading_instant,
 )
 from wattline.errors import FieldError, InvalidRequest, TooLarge
 
@@ -174,14 +172,9 @@ def reading_time(when: object, now_ms: int) -> int:
     if isinstance(when, Missing) or when is None:
         raise ValueError("datetime: is missing")
     try:
-        at_ms = parse_instant(when)
+        return reading_instant(when, now_ms)
     except ValueError as error:
         raise ValueError(f"datetime: {error}") from error
-    if too_far_ahead(at_ms, now_ms):
-        raise ValueError(f"datetime: lies more than {CLOCK_TOLERANCE_MS // MINUTE_MS} minutes ahead")
-    if at_ms < EARLIEST_MS:
-        raise ValueError("datetime: lies before 1970, where the history begins")
-    return at_ms
 
 
 _EXACTLY = Context(prec=200)

@@ -87,3 +87,13 @@ def interval_ceil(instant_ms: int) -> int:
 def too_far_ahead(instant_ms: int, now_ms: int) -> bool:
     """Whether a reading's time lies further ahead than clocks may drift."""
     return instant_ms > now_ms + CLOCK_TOLERANCE_MS
+
+
+def reading_instant(text: object, now_ms: int) -> int:
+    """The time of a reading of any kind. Raises ValueError with the reason it cannot be taken."""
+    instant_ms = parse_instant(text)
+    if too_far_ahead(instant_ms, now_ms):
+        raise ValueError(f"lies more than {CLOCK_TOLERANCE_MS // MINUTE_MS} minutes ahead")
+    if instant_ms < EARLIEST_MS:
+        raise ValueError("lies before 1970, where the history begins")
+    return instant_ms
