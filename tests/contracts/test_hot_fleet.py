@@ -1,7 +1,8 @@
 """What every `HotFleet` and `Links` promises: the same suite on the fakes and on DynamoDB."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from moto import mock_aws
@@ -182,3 +183,31 @@ def test_of_links_that_overlap_and_come_at_once_one_is_taken(links: Links) -> No
     assert outcomes.count(True) == 1
     (taken,) = links.of_meter("m")[0]
     assert links.of_vehicle(taken.vehicle_id) == [taken]
+
+
+class RacingClient:
+    """A DynamoDB client before whose first transaction somebody else's comes in."""
+
+    def __init__(self, client: Any, race: Callable[[], None]) -> None:
+        self._client, self._race = client, race
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def transact_write_items(self, **call: Any) -> Any:
+        race, self._race = self._race, lambda: None
+        race()
+        return self._client.transact_write_items(**call)
+
+
+def test_a_link_that_comes_between_reading_and_writing_is_not_overwritten() -> None:
+    with mock_aws():
+        client = emulate().dynamodb
+        others = DynamoLinks(HotTable(client, HOT_TABLE))
+        link_meter(Link("m", "v", 0, 10), links=others)
+        racing: Any = RacingClient(client, lambda: link_meter(Link("m", "w", 20, 30), links=others))
+        mine = DynamoLinks(HotTable(racing, HOT_TABLE))
+        with pytest.raises(Conflict):
+            link_meter(Link("m", "x", 25, None), links=mine)
+        assert others.of_meter("m")[0] == [Link("m", "v", 0, 10), Link("m", "w", 20, 30)]
+        assert others.of_vehicle("x") == []

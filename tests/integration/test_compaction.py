@@ -185,6 +185,21 @@ def test_a_query_that_listed_before_can_read_for_an_hour(emulated: Emulated) -> 
     assert not set(keys(emulated)) & set(listed)
 
 
+def test_what_two_runs_within_the_grace_superseded_is_deleted_together_and_merged_once(emulated: Emulated) -> None:
+    landed(emulated)
+    policy = Policy(grace_ms=HOUR_MS)
+    first, _ = run(emulated, policy=policy)
+    land(emulated, [beat("v07", 3, received=500, soc=11)], "late")
+    before = answer(emulated)
+    second, _ = run(emulated, "second", now=LATER + HOUR_MS // 2, policy=policy)
+    assert second.inputs == len({bucket_of(f"v{v:02d}") for v in range(12)}) + 1, (
+        "the first run's outputs, and the late"
+    )
+    third, _ = run(emulated, "third", now=LATER + 2 * HOUR_MS, policy=policy)
+    assert (third.deleted, third.inputs) == (first.inputs + second.inputs, 0)
+    assert answer(emulated) == before
+
+
 def test_late_data_compacts_its_day_again(emulated: Emulated) -> None:
     landed(emulated)
     until_done(emulated)
