@@ -1,7 +1,8 @@
 """The hot table, the bucket and the queues on moto."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -60,8 +61,20 @@ def emulate() -> Emulated:
         ],
         BillingMode="PAY_PER_REQUEST",
     )
+    _serialize_transactions(dynamodb)
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     sqs = boto3.client("sqs")
     queues = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("history", "history-dlq")]
     return Emulated(dynamodb, s3, sqs, *queues)
+
+
+def _serialize_transactions(dynamodb: "DynamoDBClient") -> None:
+    """moto checks the conditions of a transaction and then writes, with room for another thread in between."""
+    transact, lock = dynamodb.transact_write_items, Lock()
+
+    def one_at_a_time(**call: Any) -> Any:
+        with lock:
+            return transact(**call)
+
+    dynamodb.transact_write_items = one_at_a_time  # type: ignore[method-assign]

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from wattline.api import routes
 from wattline.api.http import Answer, HttpApi
 from wattline.domain.fleet import Kind
-from wattline.ports import EnergyHistory, HotEnergy, HotFleet, Links
+from wattline.ports import EnergyHistory, HotEnergy, HotFleet, Links, Loads
 from wattline.runtime.clock import now_ms
 from wattline.runtime.observability import logger, metrics
 from wattline.services.energy import HOT_WINDOW_MS, read_energy
@@ -26,6 +26,7 @@ class Stores(NamedTuple):
     energy: HotEnergy
     fleet: HotFleet
     links: Links
+    loads: Loads
 
 
 @cache
@@ -34,11 +35,18 @@ def stores() -> Stores:
     from wattline.adapters.hot_energy import DynamoHotEnergy
     from wattline.adapters.hot_fleet import DynamoHotFleet
     from wattline.adapters.hot_links import DynamoLinks
+    from wattline.adapters.hot_loads import DynamoLoads
     from wattline.adapters.hot_table import HotTable
     from wattline.runtime.settings import QuerySettings, load
 
-    table = HotTable(aws.dynamodb(), load(QuerySettings).hot_table)
-    return Stores(DynamoHotEnergy(table, HOT_WINDOW_MS), DynamoHotFleet(table), DynamoLinks(table))
+    settings = load(QuerySettings)
+    table = HotTable(aws.dynamodb(), settings.hot_table)
+    return Stores(
+        DynamoHotEnergy(table, HOT_WINDOW_MS),
+        DynamoHotFleet(table),
+        DynamoLinks(table),
+        DynamoLoads(table, aws.s3(), settings.bucket),
+    )
 
 
 def energy_history() -> EnergyHistory:
@@ -91,6 +99,20 @@ def get_links(event: APIGatewayProxyEvent, vehicleId: str) -> Answer:  # noqa: N
     from wattline.api import links
 
     return links.links_answer(stores().links.of_vehicle(vehicleId))
+
+
+@api.route(routes.GET_LOADS)
+def get_loads(event: APIGatewayProxyEvent) -> Answer:
+    from wattline.api import loads
+
+    return loads.loads_answer(event, stores().loads, now_ms())
+
+
+@api.route(routes.GET_LOAD)
+def get_load(event: APIGatewayProxyEvent, loadId: str) -> Answer:  # noqa: N803 - a name of the path
+    from wattline.api import loads
+
+    return loads.load_answer(loadId, stores().loads, now_ms())
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -11,9 +11,9 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from constructs import Construct
 
 from infra.constructs.dependency_layers import Layers
-from infra.constructs.lake_bucket import HISTORY, QUERY_RESULTS
+from infra.constructs.lake_bucket import DROPS, HISTORY, QUERY_RESULTS, REJECTS
 from infra.constructs.python_function import PythonFunction, Size
-from infra.constructs.work_queue import CONSUMER_TIMEOUT
+from infra.constructs.work_queue import CONSUMER_TIMEOUT, LOADER_TIMEOUT
 from infra.environments import Environment
 from wattline.tables import TABLES
 
@@ -27,6 +27,9 @@ SINGLE_ITEMS = ("dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:PutItem", "
 
 COMPACTOR_TIMEOUT = Duration.minutes(15)
 COMPACTOR_INTERVAL = Duration.minutes(15)
+
+LOADERS = 10
+"""Files that are loaded at once; the rest waits in the queue."""
 
 HISTORY_BATCH = 1_000
 """Messages in one delivery; Lambda's limit of 6 MB a request ends it earlier where messages are large."""
@@ -49,7 +52,8 @@ class Functions(Construct):
             "analytics": self._analytics().function,
             "web": self._web().function,
         }
-        self.alarms = [each.alarm_on_errors() for each in (self._history_writer(), self._compactor())]
+        workers = (self._history_writer(), self._compactor(), self._file_loader())
+        self.alarms = [worker.alarm_on_errors() for worker in workers]
 
     def _ingestion(self) -> PythonFunction:
         return PythonFunction(
@@ -93,6 +97,7 @@ class Functions(Construct):
                 "HOT_TABLE": data.hot_table.table_name,
                 "ATHENA_WORKGROUP": catalog.workgroup_name,
                 "GLUE_DATABASE": catalog.database_name,
+                "BUCKET": data.bucket.bucket_name,
             },
             statements=[
                 _allow(
@@ -101,8 +106,10 @@ class Functions(Construct):
                     *data.hot_indexes,
                 ),
                 *self._athena_statements(),
+                _allow(["s3:GetObject"], data.lake.objects_under(REJECTS)),
             ],
         )
+        reader.acknowledge_wildcard(data.lake.objects_under(REJECTS), "links to rejects are signed, one file a load")
         reader.acknowledge_wildcard(data.lake.objects_under(HISTORY), "which objects a query reads, Athena decides")
         reader.acknowledge_wildcard(results, "Athena names the results of a query after its execution")
         return reader
@@ -134,7 +141,10 @@ class Functions(Construct):
         ]
 
     def _web(self) -> PythonFunction:
-        queue = self._data.history_queue
+        queues = {"history": self._data.history_queue, "loads": self._data.loads_queue}
+        urls = {name: queue.queue.queue_url for name, queue in queues.items()}
+        urls |= {f"{name}_dlq": queue.dead_letters.queue_url for name, queue in queues.items()}
+        arns = [each.queue_arn for queue in queues.values() for each in (queue.queue, queue.dead_letters)]
         return PythonFunction(
             self,
             "Web",
@@ -143,11 +153,9 @@ class Functions(Construct):
             layers=self._layers.core,
             size=Size(memory_mb=512, timeout=Duration.seconds(10)),
             variables={
-                "QUEUE_URLS": Stack.of(self).to_json_string(
-                    {"history": queue.queue.queue_url, "history_dlq": queue.dead_letters.queue_url}
-                )
+                "QUEUE_URLS": Stack.of(self).to_json_string(urls),
             },
-            statements=[_allow(["sqs:GetQueueAttributes"], queue.queue.queue_arn, queue.dead_letters.queue_arn)],
+            statements=[_allow(["sqs:GetQueueAttributes"], *arns)],
         )
 
     def _authorizer(self) -> PythonFunction:
@@ -224,6 +232,34 @@ class Functions(Construct):
             targets=[targets.LambdaFunction(compactor.function, retry_attempts=0)],
         )
         return compactor
+
+    def _file_loader(self) -> PythonFunction:
+        data = self._data
+        loader = PythonFunction(
+            self,
+            "FileLoader",
+            name="file_loader",
+            environment=self._environment,
+            layers=self._layers.parquet,
+            # A file's text lies on local disk, and energy readings a second time.
+            size=Size(memory_mb=1_769, timeout=LOADER_TIMEOUT, scratch_mb=10_240),
+            variables={"HOT_TABLE": data.hot_table.table_name, "BUCKET": data.bucket.bucket_name},
+            statements=[
+                _allow(
+                    ["dynamodb:BatchWriteItem", "dynamodb:BatchGetItem", "dynamodb:Query", *SINGLE_ITEMS],
+                    data.hot_table.table_arn,
+                ),
+                _allow(["s3:GetObject"], data.lake.objects_under(DROPS)),
+                _allow(["s3:PutObject"], data.lake.objects_under(HISTORY), data.lake.objects_under(REJECTS)),
+                _allow(["s3:ListBucket"], data.bucket.bucket_arn),  # so that a missing object is 404, not 403
+            ],
+        )
+        for prefix in (DROPS, HISTORY, REJECTS):
+            loader.acknowledge_wildcard(data.lake.objects_under(prefix), "senders and loads name their objects")
+        loader.function.add_event_source(
+            event_sources.SqsEventSource(data.loads_queue.queue, batch_size=1, max_concurrency=LOADERS)
+        )
+        return loader
 
 
 def _allow(actions: list[str], *resources: str) -> iam.PolicyStatement:

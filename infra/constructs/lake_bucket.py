@@ -1,11 +1,15 @@
-"""The bucket of the history and of query results."""
+"""The bucket of the history, of query results, and of files that senders drop."""
 
 from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 HISTORY = "history/"
 QUERY_RESULTS = "athena-results/"
+DROPS = "drops/"
+REJECTS = "rejects/"
 
 
 class LakeBucket(Construct):
@@ -29,6 +33,36 @@ class LakeBucket(Construct):
             ],
             removal_policy=removal_policy,
         )
+
+    def announce_drops(self, queue: sqs.Queue) -> None:
+        """Tell the queue of every object under `drops/`, by the bucket's own configuration (no custom resource)."""
+        granted = queue.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["sqs:SendMessage"],
+                principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+                resources=[queue.queue_arn],
+                conditions={
+                    "ArnEquals": {"aws:SourceArn": f"arn:{Aws.PARTITION}:s3:::{self._name}"},
+                    "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+                },
+            )
+        )
+        bucket = self.bucket.node.default_child
+        assert isinstance(bucket, s3.CfnBucket) and granted.policy_dependable  # noqa: S101 - as CDK builds them
+        prefix = s3.CfnBucket.FilterRuleProperty(name="prefix", value=DROPS)
+        bucket.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            queue_configurations=[
+                s3.CfnBucket.QueueConfigurationProperty(
+                    event="s3:ObjectCreated:*",
+                    queue=queue.queue_arn,
+                    filter=s3.CfnBucket.NotificationFilterProperty(
+                        s3_key=s3.CfnBucket.S3KeyFilterProperty(rules=[prefix])
+                    ),
+                )
+            ]
+        )
+        # S3 tries the queue when it is configured, and needs its leave by then.
+        bucket.node.add_dependency(granted.policy_dependable)
 
     def objects_under(self, prefix: str) -> str:
         """The ARN of all objects under a prefix, by the bucket's fixed name."""

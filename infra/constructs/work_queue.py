@@ -7,6 +7,9 @@ from constructs import Construct
 
 RECEIVES_BEFORE_DEAD_LETTER = 5
 
+LOADER_TIMEOUT = Duration.minutes(15)
+"""What the file loader may take for a file."""
+
 CONSUMER_TIMEOUT = Duration.seconds(60)
 """What a function that reads a work queue may take for a delivery."""
 
@@ -14,7 +17,9 @@ CONSUMER_TIMEOUT = Duration.seconds(60)
 class WorkQueue(Construct):
     """Standard queues, encrypted, TLS only. `alarms` go off at one dead letter and at one hour of waiting."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, name: str) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, name: str, consumer_timeout: Duration = CONSUMER_TIMEOUT
+    ) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = sqs.Queue(
             self,
@@ -30,7 +35,7 @@ class WorkQueue(Construct):
             queue_name=name,
             retention_period=Duration.days(14),
             # A message must not come back while its consumer may still be at work on it.
-            visibility_timeout=Duration.seconds(6 * int(CONSUMER_TIMEOUT.to_seconds())),
+            visibility_timeout=Duration.seconds(6 * int(consumer_timeout.to_seconds())),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             dead_letter_queue=sqs.DeadLetterQueue(

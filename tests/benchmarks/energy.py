@@ -20,7 +20,7 @@ from tests.fakes import FakeHistoryQueue, FakeHotEnergy
 from tests.http_events import call, request
 from wattline.adapters.hot_energy import DynamoHotEnergy
 from wattline.adapters.hot_table import HotTable
-from wattline.adapters.parquet_lake import landing_object
+from wattline.adapters.parquet_files import arrow_rows, landing_object
 from wattline.batches import Row as DataRow
 from wattline.domain.energy_post import JudgedPost, Units, judge
 from wattline.domain.instants import INTERVAL_MS, format_instant
@@ -162,7 +162,7 @@ def bytes_at_rest() -> None:
         rows += energy_batch(f"ship-{ship:04d}", judged(2_880).pieces, Received(NOW_MS, 7)).rows
     from wattline.tables import ENERGY_INTERVALS
 
-    ours = landing_object(ENERGY_INTERVALS, rows)
+    ours = landing_object(ENERGY_INTERVALS, arrow_rows(ENERGY_INTERVALS, rows))
     naive = io.BytesIO()
     pq.write_table(pq.read_table(io.BytesIO(ours)), naive)
     print_table(

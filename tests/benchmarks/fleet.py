@@ -16,7 +16,7 @@ from tests.fakes import FakeHistoryQueue, FakeHotFleet
 from tests.http_events import call, request
 from wattline.adapters.hot_fleet import DynamoHotFleet
 from wattline.adapters.hot_table import HotTable
-from wattline.adapters.parquet_lake import landing_object
+from wattline.adapters.parquet_files import arrow_rows, landing_object
 from wattline.adapters.queues import SqsHistoryQueue
 from wattline.api.telemetry import READINGS
 from wattline.batches import Row as DataRow
@@ -169,9 +169,9 @@ def bytes_at_rest() -> None:
             ).rows
     table = HEARTBEATS[Kind.VEHICLE]
     started = time.process_time()
-    ours = landing_object(table, said)
+    ours = landing_object(table, arrow_rows(table, said))
     speed = len(said) / (time.process_time() - started) / 1e6
-    without_seq = landing_object(table, [(*row[:-1], 0) for row in said])
+    without_seq = landing_object(table, arrow_rows(table, [(*row[:-1], 0) for row in said]))
     naive = io.BytesIO()
     shuffled = pq.read_table(io.BytesIO(ours)).sort_by([("ts", "ascending"), ("received_s", "ascending")])
     pq.write_table(shuffled, naive)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from infra.local.athena.engine import Query
 from tests.benchmarks.tables import Row, print_table
 from wattline.adapters.athena import Timestamp, sql_literal
-from wattline.adapters.parquet_lake import arrow_schema, writer
+from wattline.adapters.parquet_files import arrow_schema, writer
 from wattline.adapters.partition_objects import S3PartitionObjects
 from wattline.domain.fleet import Kind
 from wattline.domain.instants import DAY_MS, FOREVER_MS, MINUTE_MS, day_of

@@ -82,7 +82,7 @@ def test_only_tracing_may_name_every_resource(synthesized: Synthesized) -> None:
 def test_each_function_has_a_role_of_its_own_without_managed_policies(synthesized: Synthesized) -> None:
     functions = synthesized.resources("AWS::Lambda::Function")
     roles = {json.dumps(function["Role"]) for function in functions.values()}
-    assert len(roles) == len(functions) == 7
+    assert len(roles) == len(functions) == 8
     assert all("ManagedPolicyArns" not in role for role in synthesized.resources("AWS::IAM::Role").values())
 
 
@@ -120,12 +120,41 @@ def test_alarms_may_publish_to_their_topic(synthesized: Synthesized) -> None:
 
 
 def test_a_message_stays_hidden_six_times_as_long_as_its_consumer_may_work(synthesized: Synthesized) -> None:
-    (mapping,) = synthesized.resources("AWS::Lambda::EventSourceMapping").values()
-    writer = synthesized.resources("AWS::Lambda::Function")[mapping["FunctionName"]["Ref"]]
-    (queue,) = [queue for queue in synthesized.resources("AWS::SQS::Queue").values() if "RedrivePolicy" in queue]
-    assert queue["VisibilityTimeout"] >= 6 * writer["Timeout"]
-    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["BatchSize"] <= 10 or mapping["MaximumBatchingWindowInSeconds"] >= 1
+    functions = synthesized.resources("AWS::Lambda::Function")
+    timeouts = {functions[mapping["FunctionName"]["Ref"]]["Timeout"] for mapping in from_queues(synthesized)}
+    hidden = {
+        queue["VisibilityTimeout"]
+        for queue in synthesized.resources("AWS::SQS::Queue").values()
+        if "RedrivePolicy" in queue
+    }
+    assert hidden == {6 * timeout for timeout in timeouts}
+
+
+def test_a_failed_message_never_brings_back_those_delivered_with_it(synthesized: Synthesized) -> None:
+    for mapping in from_queues(synthesized):
+        assert mapping["BatchSize"] == 1 or mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["BatchSize"] <= 10 or mapping["MaximumBatchingWindowInSeconds"] >= 1
+
+
+def from_queues(synthesized: Synthesized) -> list[dict[str, Any]]:
+    mappings = synthesized.resources("AWS::Lambda::EventSourceMapping").values()
+    return [mapping for mapping in mappings if "Queue" in json.dumps(mapping["EventSourceArn"])]
+
+
+def test_dropped_files_are_announced_and_s3_has_leave_to_do_so_by_then(synthesized: Synthesized) -> None:
+    (bucket,) = [
+        each for each in synthesized.template("data")["Resources"].values() if each["Type"] == "AWS::S3::Bucket"
+    ]
+    (announcement,) = bucket["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    assert announcement["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "drops/"}]
+    policies = synthesized.resources("AWS::SQS::QueuePolicy")
+    (leave,) = [
+        name
+        for name, policy in policies.items()
+        for each in policy["PolicyDocument"]["Statement"]
+        if each["Principal"] == {"Service": "s3.amazonaws.com"}
+    ]
+    assert leave in bucket["DependsOn"]
 
 
 def test_the_bucket_is_private_and_encrypted_and_the_table_recoverable(synthesized: Synthesized) -> None:

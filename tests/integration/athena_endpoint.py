@@ -15,7 +15,7 @@ from moto import mock_aws
 
 from infra.local.athena.server import Athena, serve
 from wattline.adapters.athena import AthenaQueries
-from wattline.adapters.parquet_lake import landing_object
+from wattline.adapters.parquet_files import arrow_rows, landing_object
 from wattline.batches import Row
 from wattline.domain.energy import NANO, Basis
 from wattline.domain.instants import INTERVAL_MS, parse_instant
@@ -128,7 +128,9 @@ class Endpoint:
     def put(self, rows: Iterable[Row], *, dt: str = "2018-08-01", bucket: str = "landing", name: str = "one") -> str:
         """Write rows as an object of the history; the key."""
         key = f"history/energy_intervals/dt={dt}/bucket={bucket}/{name}.parquet"
-        self.s3.put_object(Bucket=BUCKET, Key=key, Body=landing_object(ENERGY_INTERVALS, rows))
+        self.s3.put_object(
+            Bucket=BUCKET, Key=key, Body=landing_object(ENERGY_INTERVALS, arrow_rows(ENERGY_INTERVALS, tuple(rows)))
+        )
         return key
 
     @contextmanager

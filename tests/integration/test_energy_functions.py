@@ -4,7 +4,7 @@ import base64
 import io
 import json
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import boto3
 import pytest
@@ -17,8 +17,6 @@ from tests.emulated import BUCKET, HOT_TABLE, Emulated, emulate
 from tests.fakes import FakeEnergyHistory, FakeHotEnergy, FakeLake
 from tests.http_events import Context, Reply, call, request
 from wattline.adapters import aws
-from wattline.adapters.hot_fleet import DynamoHotFleet
-from wattline.adapters.hot_links import DynamoLinks
 from wattline.errors import QueryFailed, QueryTimeout
 from wattline.ports import EnergyRange, EnergySlice
 from wattline.runtime.clock import now_ms
@@ -261,8 +259,8 @@ def with_fakes(monkeypatch: pytest.MonkeyPatch, history: FakeEnergyHistory) -> N
     first = parse_instant("2018-08-24T00:00:00Z")
     pieces = [Piece(first + n * 900_000, 0, 900_000, (n + 1) * 10**9, Basis.ENERGY) for n in range(5)]
     hot.put("falcon", pieces, Received(now_ms(), 1), now_ms())
-    fleet = DynamoHotFleet(cast("Any", None)), DynamoLinks(cast("Any", None))
-    monkeypatch.setattr(query, "stores", lambda: query.Stores(hot, *fleet))
+    others: Any = (None,) * (len(query.Stores._fields) - 1)
+    monkeypatch.setattr(query, "stores", lambda: query.Stores(hot, *others))
     monkeypatch.setattr(query, "energy_history", lambda: history)
 
 

@@ -11,7 +11,8 @@ from moto import mock_aws
 
 from tests.emulated import BUCKET, HOT_TABLE, Emulated, emulate
 from wattline.adapters.hot_table import HotTable
-from wattline.adapters.parquet_lake import ParquetLake, landing_object
+from wattline.adapters.parquet_files import arrow_rows, landing_object
+from wattline.adapters.parquet_lake import ParquetLake
 from wattline.batches import Batch, Row
 from wattline.errors import TransientError
 from wattline.tables import ENERGY_INTERVALS, bucket_of
@@ -47,8 +48,12 @@ def test_rows_lie_under_the_month_of_their_event_and_the_month_is_marked(emulate
     assert [mark["sk"]["S"] for mark in marks] == ["2020-02-01", "2020-03-01"]
 
 
+def landed(rows: list[Row]) -> bytes:
+    return landing_object(ENERGY_INTERVALS, arrow_rows(ENERGY_INTERVALS, rows))
+
+
 def test_values_come_back_as_they_went_in() -> None:
-    table = pq.read_table(io.BytesIO(landing_object(ENERGY_INTERVALS, [row("a", FEBRUARY)])))
+    table = pq.read_table(io.BytesIO(landed([row("a", FEBRUARY)])))
     assert table.to_pylist() == [
         {
             "spaceship_id": "a",
@@ -66,7 +71,7 @@ def test_values_come_back_as_they_went_in() -> None:
 def test_an_object_is_sorted_and_has_a_row_group_a_bucket() -> None:
     ships = [f"ship-{number}" for number in range(40)]
     rows = [row(ship, FEBRUARY + n * 900_000, amount=n) for n in range(5) for ship in ships]
-    file = pq.ParquetFile(io.BytesIO(landing_object(ENERGY_INTERVALS, rows[::-1])))
+    file = pq.ParquetFile(io.BytesIO(landed(rows[::-1])))
     groups = [file.read_row_group(number).to_pylist() for number in range(file.num_row_groups)]
     buckets = [{bucket_of(each["spaceship_id"]) for each in group} for group in groups]
     assert all(len(bucket) == 1 for bucket in buckets)
@@ -78,7 +83,7 @@ def test_an_object_is_sorted_and_has_a_row_group_a_bucket() -> None:
 
 
 def test_numbers_are_stored_as_integers_by_their_differences() -> None:
-    metadata = pq.ParquetFile(io.BytesIO(landing_object(ENERGY_INTERVALS, [row("a", FEBRUARY)]))).metadata
+    metadata = pq.ParquetFile(io.BytesIO(landed([row("a", FEBRUARY)]))).metadata
     columns = {metadata.schema.column(n).name: metadata.row_group(0).column(n) for n in range(metadata.num_columns)}
     assert columns["kwh"].physical_type == "INT64"
     for name in ("interval_start", "span_start", "span_end", "kwh", "received_at", "seq"):

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, cast
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from wattline.adapters.parquet_lake import arrow_schema
+from wattline.adapters.parquet_files import arrow_schema
 from wattline.tables import Table
 
 if TYPE_CHECKING:

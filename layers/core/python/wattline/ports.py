@@ -1,13 +1,15 @@
 """What the services need from the outside world. Each port has a real adapter and a fake in the tests."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from wattline.batches import Batch
 from wattline.domain.energy import Piece, Statement
 from wattline.domain.fleet import HeartbeatStatement, Kind
 from wattline.domain.links import Link
+from wattline.domain.loads import Load, LoadState
 from wattline.tables import Table
 
 
@@ -198,3 +200,45 @@ class PartitionObjects(Protocol):
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete them; those that are gone already do no harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPage:
+    """Loads, newest first, and where the next page goes on (None at the end)."""
+
+    loads: list[Load]
+    next: str | None
+
+
+class Loads(Protocol):
+    """What became of dropped files."""
+
+    def find(self, load_id: str) -> Load | None:
+        """One load."""
+
+    def save(self, load: Load) -> None:
+        """Record how far it is, unless it is complete already. Raises TransientError."""
+
+    def page(self, *, state: LoadState | None, after: str | None, limit: int) -> LoadPage:
+        """A page of loads, newest first; with a state it may hold fewer than `limit` though more follow."""
+
+    def rejects_url(self, load_id: str) -> str:
+        """A link to the rows that were not taken, good for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDrop:
+    """A dropped object that is being read: when it was dropped, and its bytes, in order."""
+
+    received_ms: int
+    chunks: Iterator[bytes]
+
+
+class Drops(Protocol):
+    """The objects that senders drop, and what is told about their rows."""
+
+    def open(self, key: str, etag: str) -> OpenDrop:
+        """This version of the object. Raises NotFound when it is gone, Conflict when it was overwritten."""
+
+    def put_rejects(self, load_id: str, file: Path) -> None:
+        """Keep the rows that were not taken. Raises TransientError."""

@@ -112,6 +112,30 @@ class HotTable:
             raise
         return True
 
+    def put_if(
+        self,
+        item: "Item",
+        *,
+        condition: str,
+        names: dict[str, str],
+        values: "dict[str, AttributeValueTypeDef]",
+    ) -> bool:
+        """Put the item if the condition holds, and say whether it did."""
+        try:
+            with unavailable("updating the table"):
+                self._client.put_item(
+                    TableName=self.name,
+                    Item=item,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues=values,
+                )
+        except TransientError as error:
+            if _code(error.__cause__) == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
     def index_page(self, index: str, key: str, pk: str, after_sk: str, limit: int) -> list[str]:
         """Up to `limit` sort keys of a listing index after `after_sk`, in order."""
         found: list[str] = []

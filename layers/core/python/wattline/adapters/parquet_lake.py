@@ -1,26 +1,21 @@
-"""The history's objects: Parquet in S3, as `docs/design.md` describes the layout."""
+"""The history's objects in S3, as `docs/design.md` describes the layout."""
 
-import io
-from collections.abc import Iterable
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from wattline.adapters.aws import unavailable
 from wattline.adapters.hot_table import HotTable
-from wattline.batches import Batch, Row
-from wattline.tables import TABLES, Column, Kind, Table, bucket_of
+from wattline.adapters.parquet_files import arrow_rows, by_partition, landing_object
+from wattline.batches import Batch
+from wattline.tables import TABLES, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-PRECISION = 18
-"""Of every decimal: the largest that Parquet stores as a 64-bit integer."""
-
-ZSTD_LEVEL = 3
+PART_ROWS = 1_000_000
+"""Rows of a load that are gathered before they are written: about 80 MB of memory."""
 
 
 class ParquetLake:
@@ -32,83 +27,62 @@ class ParquetLake:
         self._marks = marks
 
     def append(self, batches: Iterable[Batch], name: str) -> None:
-        """One landing object a table and partition.
+        """One landing object a table and partition."""
+        by_table: dict[str, list[pa.Table]] = {}
+        for batch in batches:
+            if batch.rows:
+                by_table.setdefault(batch.table.name, []).append(arrow_rows(batch.table, batch.rows))
+        for table_name, rows in by_table.items():
+            self.write(TABLES[table_name], rows, name)
+
+    def write(self, table: Table, gathered: Sequence[pa.Table], name: str) -> None:
+        """Rows in flight form (see `parquet_files`) as landing objects of that name. Raises TransientError.
 
         The marks come last: a compactor that cleared a mark before its object was there would never see the
-        object, while a writer that dies in between is delivered the same messages again.
+        object, while a writer that dies in between does the same again.
         """
-        partitions: dict[tuple[str, str], list[Row]] = {}
-        for batch in batches:
-            time_at = batch.table.column_names.index(batch.table.event_time)
-            for row in batch.rows:
-                partitions.setdefault((batch.table.name, batch.table.dt_of(int(row[time_at]))), []).append(row)
-        for (table_name, dt), rows in partitions.items():
-            table = TABLES[table_name]
+        rows = pa.concat_tables(gathered).unify_dictionaries().combine_chunks()
+        written = []
+        for dt, of_dt in by_partition(table, rows):
+            body = landing_object(table, of_dt)
             with unavailable("writing the history"):
-                self._s3.put_object(
-                    Bucket=self._bucket, Key=table.landing_key(dt, name), Body=landing_object(table, rows)
-                )
+                self._s3.put_object(Bucket=self._bucket, Key=table.landing_key(dt, name), Body=body)
+            written.append(dt)
         self._marks.put_all(
-            [{"pk": {"S": f"DIRTY#{table}"}, "sk": {"S": dt}, "object": {"S": name}} for table, dt in partitions]
+            [{"pk": {"S": f"DIRTY#{table.name}"}, "sk": {"S": dt}, "object": {"S": name}} for dt in written]
         )
 
 
-def arrow_schema(table: Table) -> pa.Schema:
-    """The table's columns as Arrow types: timestamps in tz-naive milliseconds (UTC), decimals of 18 digits."""
-    return pa.schema([pa.field(column.name, _arrow_type(column), nullable=False) for column in table.columns])
+class LandingParts:
+    """A load's rows for one table.
 
+    Keys are made of the load's id, so a re-run overwrites what it left; and of the number of rows, so that parts cut
+    otherwise by another version never take the place of those that a compactor has read.
+    """
 
-def _arrow_type(column: Column) -> pa.DataType:
-    match column.kind:
-        case Kind.TEXT:
-            return pa.string()
-        case Kind.TIMESTAMP:
-            return pa.timestamp("ms")
-        case Kind.INTEGER:
-            return pa.int64()
-        case Kind.DECIMAL:
-            return pa.decimal128(PRECISION, column.scale)
+    def __init__(self, lake: ParquetLake, table: Table, load_id: str, part_rows: int = PART_ROWS) -> None:
+        self._lake = lake
+        self._table = table
+        self._load_id = load_id
+        self._part_rows = part_rows
+        self._gathered: list[pa.Table] = []
+        self._rows = 0
+        self._parts = 0
 
+    def add(self, rows: pa.Table) -> None:
+        """Rows in flight form, with all of the table's columns."""
+        self._gathered.append(rows.select(list(self._table.column_names)))
+        self._rows += len(rows)
+        if self._rows >= self._part_rows:
+            self.flush()
 
-def landing_object(table: Table, rows: Iterable[Row]) -> bytes:
-    """A Parquet file of the rows, sorted, with a row group for each bucket that occurs."""
-    device_at = table.column_names.index(table.device)
-    buckets: dict[str, list[Row]] = {}
-    for row in rows:
-        buckets.setdefault(bucket_of(str(row[device_at])), []).append(row)
-    sink = io.BytesIO()
-    with writer(sink, table) as parquet:
-        for bucket in sorted(buckets):
-            group = _arrow_table(table, buckets[bucket])
-            parquet.write_table(group.sort_by([(name, "ascending") for name in table.sort]), row_group_size=len(group))
-    return sink.getvalue()
+    def add_batch(self, batch: Batch) -> None:
+        """The same from rows of Python values."""
+        if batch.rows:
+            self.add(arrow_rows(batch.table, batch.rows))
 
-
-def _arrow_table(table: Table, rows: list[Row]) -> pa.Table:
-    columns = zip(table.columns, zip(*rows, strict=True), strict=True)
-    return pa.table(
-        [_arrow_column(column, values) for column, values in columns],
-        schema=arrow_schema(table),
-    )
-
-
-def _arrow_column(column: Column, values: tuple[str | int, ...]) -> "pa.Array[Any]":
-    if column.kind is not Kind.DECIMAL:
-        return pa.array(values, _arrow_type(column))
-    whole = pa.array(values, pa.int64()).cast(pa.decimal128(19, 0))
-    unit = pa.scalar(Decimal(1).scaleb(-column.scale), pa.decimal128(column.scale + 1, column.scale))
-    return pc.multiply(whole, unit).cast(_arrow_type(column))
-
-
-def writer(sink: io.BytesIO, table: Table) -> pq.ParquetWriter:
-    """A writer with the encodings that all history objects have: texts by dictionary, numbers by differences."""
-    return pq.ParquetWriter(
-        sink,
-        arrow_schema(table),
-        use_dictionary=[c.name for c in table.columns if c.kind is Kind.TEXT],  # type: ignore[arg-type]  # the stub says bool
-        column_encoding={c.name: "DELTA_BINARY_PACKED" for c in table.columns if c.kind is not Kind.TEXT},
-        store_decimal_as_integer=True,
-        compression="zstd",
-        compression_level=ZSTD_LEVEL,
-        data_page_version="1.0",
-    )
+    def flush(self) -> None:
+        """Write what is gathered. Raises TransientError."""
+        if self._rows:
+            self._lake.write(self._table, self._gathered, f"{self._load_id}-{self._parts:05d}-{self._rows}")
+            self._gathered, self._rows, self._parts = [], 0, self._parts + 1

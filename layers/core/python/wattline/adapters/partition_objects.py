@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wattline.adapters.aws import unavailable
-from wattline.adapters.parquet_lake import arrow_schema, writer
+from wattline.adapters.parquet_files import arrow_schema, writer
 from wattline.errors import TerminalError
 from wattline.tables import HEARTBEATS, Table, bucket_of
 

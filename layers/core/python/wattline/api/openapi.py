@@ -13,10 +13,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 import wattline
-from wattline.api import energy, links, performance, routes, telemetry
+from wattline.api import energy, links, loads, performance, routes, telemetry
 from wattline.api.problems import PROBLEM_JSON
 from wattline.api.routes import ROUTES, Route
-from wattline.api.wire import ID_PATTERN
+from wattline.domain.ids import ID_PATTERN
 
 _REFS = "#/components/schemas/{model}"
 
@@ -169,6 +169,25 @@ OPERATIONS: dict[Route, Operation] = {
         performance.PerformanceState,
         query=performance.PerformanceParameters,
         problems=(404, 422, 502, 503),
+    ),
+    routes.GET_LOADS: Operation(
+        "Loads of dropped files",
+        "Newest first. With `state`, a page may hold fewer than `limit` though more follow.",
+        "File drops",
+        HTTPStatus.OK,
+        loads.LoadList,
+        query=loads.LoadParameters,
+        csv_answer=True,
+        problems=(422, 503),
+    ),
+    routes.GET_LOAD: Operation(
+        "One load",
+        "How far it is, how it ended, and where the rejected rows are. `load_id` is the first 32 hexadecimal digits of "
+        "the SHA-256 of the key, a line feed and the ETag.",
+        "File drops",
+        HTTPStatus.OK,
+        loads.LoadView,
+        problems=(404, 503),
     ),
     routes.HEALTH: Operation(
         "Whether all is well",

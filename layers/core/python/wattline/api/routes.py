@@ -33,6 +33,8 @@ GET_LINKS = Route("GET", "/v1/vehicles/{vehicleId}/meters", "query", Scope.READ)
 PUT_LINK = Route("PUT", "/v1/vehicles/{vehicleId}/meters/{meterId}", "ingestion", Scope.WRITE)
 DELETE_LINK = Route("DELETE", "/v1/vehicles/{vehicleId}/meters/{meterId}", "ingestion", Scope.WRITE)
 GET_PERFORMANCE = Route("GET", "/v1/analytics/performance/{vehicleId}", "analytics", Scope.READ)
+GET_LOADS = Route("GET", "/v1/loads", "query", Scope.READ)
+GET_LOAD = Route("GET", "/v1/loads/{loadId}", "query", Scope.READ)
 HEALTH = Route("GET", "/health", "web", None)
 DOCS = Route("GET", "/docs", "web", None)
 OPENAPI = Route("GET", "/openapi.json", "web", None)
@@ -49,6 +51,8 @@ ROUTES: tuple[Route, ...] = (
     GET_METER,
     GET_LINKS,
     GET_PERFORMANCE,
+    GET_LOADS,
+    GET_LOAD,
     HEALTH,
     DOCS,
     OPENAPI,

@@ -14,9 +14,10 @@ from pydantic_core import from_json
 from typing_extensions import TypedDict
 
 from wattline.api.http import Answer, body_of, json_answer, page_answer
-from wattline.api.wire import ID_PATTERN, QueryInteger, QueryModel, decode_place, encode_place, from_query
+from wattline.api.wire import QueryInteger, QueryModel, decode_place, encode_place, from_query
 from wattline.domain import fleet
-from wattline.domain.fleet import Heartbeat, HeartbeatStatement, Kind, Measure
+from wattline.domain.fleet import FIELDS, Heartbeat, HeartbeatStatement, Kind, Measure
+from wattline.domain.ids import ID_PATTERN
 from wattline.domain.instants import format_instant, reading_instant
 from wattline.errors import FieldError, InvalidRequest, MalformedRequest, NotFound, TooLarge
 from wattline.ports import DevicePage
@@ -26,10 +27,6 @@ MAX_PAGE = 1_000
 DEFAULT_PAGE = 100
 
 ID_FIELDS = {Kind.VEHICLE: "vehicleId", Kind.METER: "meterId"}
-FIELDS: dict[Kind, dict[str, Measure]] = {
-    Kind.VEHICLE: {"soc": fleet.SOC, "kwhDeliveredDc": fleet.KWH_DC, "batteryTemp": fleet.BATTERY_TEMP},
-    Kind.METER: {"kwhConsumedAc": fleet.KWH_AC, "voltage": fleet.VOLTAGE},
-}
 
 
 def _number(measure: Measure) -> Any:

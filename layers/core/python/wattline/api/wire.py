@@ -7,10 +7,10 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError, WithJsonSchema
 
+from wattline.domain.ids import ID_PATTERN
 from wattline.domain.instants import format_instant, parse_instant
 from wattline.errors import FieldError, InvalidRequest, MalformedRequest
 
-ID_PATTERN = r"^[A-Za-z0-9_.:-]{1,64}$"
 _JSON_INVALID = "json_invalid"
 
 

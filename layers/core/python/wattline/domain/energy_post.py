@@ -122,7 +122,8 @@ def judge(items: Iterable[RawItem], units: Units, interval_minutes: int | None, 
     if not kept:
         raise InvalidRequest("no reading of the post is good", _field_errors(rejections))
     step_ms = interval_minutes * MINUTE_MS if interval_minutes else infer_step(times)
-    pieces, overfull = _split_within_capacity(kept, step_ms, units.basis)
+    _check_intervals((reading.at_ms for _, reading in kept.values()), step_ms)
+    pieces, overfull = split_within_capacity(kept, step_ms, units.basis)
     rejections += [Rejection(index, reason, *items[index]) for index, reason in overfull.items()]
     if not pieces:
         raise InvalidRequest("no reading of the post is good", _field_errors(rejections))
@@ -134,11 +135,13 @@ def _field_errors(rejections: list[Rejection]) -> list[FieldError]:
     return [FieldError("data", rejection.reason, rejection.index) for rejection in rejections]
 
 
-def _split_within_capacity(
+def split_within_capacity(
     kept: dict[int, tuple[int, Reading]], step_ms: int, basis: Basis
 ) -> tuple[list[Piece], dict[int, str]]:
-    """Split, setting aside (by index, with a reason) readings whose sum in a quarter hour the column cannot hold."""
-    _check_intervals((reading.at_ms for _, reading in kept.values()), step_ms)
+    """Split, setting aside (by index, with a reason) readings whose sum in a quarter hour the column cannot hold.
+
+    `kept` holds, by time, the index of a reading in its post or file, and the reading.
+    """
     pieces = split((reading for _, reading in kept.values()), step_ms, basis)
     overfull = {piece.interval_ms for piece in pieces if piece.amount > CAPACITY_NANO}
     if not overfull:
@@ -180,7 +183,7 @@ def reading_time(when: object, now_ms: int) -> int:
 _EXACTLY = Context(prec=200)
 """More digits than a numeric text may have, so that nothing is rounded before the one rounding."""
 
-_NUMERIC = re.compile(r"\s*[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,4})?\s*", re.ASCII)
+NUMERIC = re.compile(r"\s*[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,4})?\s*", re.ASCII)
 
 
 def reading_amount(value: object, units: Units) -> int:
@@ -212,7 +215,7 @@ def _number(value: object) -> Decimal:
             raise ValueError("value: is not a finite number")
         return number
     if isinstance(value, str):
-        if _NUMERIC.fullmatch(value):
+        if NUMERIC.fullmatch(value):
             return Decimal(value)
         raise ValueError("value: is text that is not a number (a decimal point is a point)")
     raise ValueError("value: is not a number")

@@ -51,6 +51,12 @@ MEASURES: dict[Kind, tuple[Measure, ...]] = {
     Kind.METER: (KWH_AC, VOLTAGE),
 }
 
+FIELDS: dict[Kind, dict[str, Measure]] = {
+    Kind.VEHICLE: {"soc": SOC, "kwhDeliveredDc": KWH_DC, "batteryTemp": BATTERY_TEMP},
+    Kind.METER: {"kwhConsumedAc": KWH_AC, "voltage": VOLTAGE},
+}
+"""What senders call the measures."""
+
 
 def value_at(kind: Kind, measure: Measure) -> int:
     """Where a measure stands among a heartbeat's values."""

@@ -23,6 +23,7 @@ class QuerySettings(EnergyHotSettings):
 
     athena_workgroup: str = Field(alias="ATHENA_WORKGROUP")
     glue_database: str = Field(alias="GLUE_DATABASE")
+    bucket: str = Field(alias="BUCKET")
 
 
 class HistoryWriterSettings(EnergyHotSettings):
@@ -34,6 +35,12 @@ class HistoryWriterSettings(EnergyHotSettings):
 
 class CompactorSettings(EnergyHotSettings):
     """Of the function `compactor`."""
+
+    bucket: str = Field(alias="BUCKET")
+
+
+class FileLoaderSettings(EnergyHotSettings):
+    """Of the function `file_loader`."""
 
     bucket: str = Field(alias="BUCKET")
 

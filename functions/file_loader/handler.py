@@ -1,0 +1,56 @@
+"""Load the files that senders drop into the bucket."""
+
+import json
+from functools import cache
+from typing import Any
+from urllib.parse import unquote_plus
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from wattline.adapters import aws
+from wattline.adapters.drops import S3Drops
+from wattline.adapters.hot_energy import DynamoHotEnergy
+from wattline.adapters.hot_fleet import DynamoHotFleet
+from wattline.adapters.hot_links import DynamoLinks
+from wattline.adapters.hot_loads import DynamoLoads
+from wattline.adapters.hot_table import HotTable
+from wattline.adapters.parquet_lake import ParquetLake
+from wattline.loading.kind import Stores
+from wattline.loading.run import Dropped, Means, take_drop
+from wattline.runtime.clock import now_ms
+from wattline.runtime.observability import Count, logger, metrics
+from wattline.runtime.settings import FileLoaderSettings, load
+from wattline.services.energy import HOT_WINDOW_MS
+
+
+@cache
+def means() -> Means:
+    settings = load(FileLoaderSettings)
+    table, s3 = HotTable(aws.dynamodb(), settings.hot_table), aws.s3()
+    stores = Stores(
+        ParquetLake(s3, settings.bucket, table),
+        DynamoHotEnergy(table, HOT_WINDOW_MS),
+        DynamoHotFleet(table),
+        DynamoLinks(table),
+    )
+    return Means(DynamoLoads(table, s3, settings.bucket), S3Drops(s3, settings.bucket), stores, now_ms)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics(capture_cold_start_metric=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    """One message of the loads queue. An error makes the queue deliver it again, which repeats nothing that is done."""
+    for dropped in (each for record in event["Records"] for each in announced(record)):
+        load = take_drop(dropped, means())
+        metrics.add_metric("RowsLoaded", Count, load.rows_stored)
+        metrics.add_metric("RowsRejected", Count, load.rows_rejected)
+        logger.info("loaded", load_id=load.load_id, key=load.key, state=load.state.value, reason=load.reason)
+
+
+def announced(message: dict[str, Any]) -> list[Dropped]:
+    """The objects that a message speaks of; none in the event that S3 sends when it is told of the queue."""
+    attempt = int(message["attributes"]["ApproximateReceiveCount"])
+    return [
+        Dropped(unquote_plus(record["s3"]["object"]["key"]), record["s3"]["object"]["eTag"].strip('"'), attempt)
+        for record in json.loads(message["body"]).get("Records", [])
+    ]

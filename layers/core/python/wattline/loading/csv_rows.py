@@ -1,0 +1,142 @@
+"""CSV as blocks of raw columns. A line is a row: no value of ours holds a line break, so no quote can swallow lines."""
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from wattline.adapters.arrow import Array, pc
+from wattline.loading.columns import Column, RawRows, match_header
+from wattline.loading.lines import Block, blocks
+from wattline.loading.staging import Unreadable
+
+Reject = Callable[[int, str, str], None]
+"""Takes the line, the reason and the raw text."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowBlock:
+    """Rows, the block they stand in (for the raw text of those found bad), and how far the file is read."""
+
+    rows: RawRows
+    block: Block
+
+
+def read_csv(path: Path, columns: Sequence[Column], reject: Reject) -> Iterator[RowBlock]:
+    """Blocks of rows; lines that are no rows are rejected. Raises Unreadable for the header."""
+    places: dict[str, int] | None = None
+    width = 0
+    for block in blocks(path):
+        for line, raw in block.overlong:
+            reject(line, "the line is too long for a row", raw)
+        skipped = 0
+        if places is None:
+            header = _header(block)
+            places, width, skipped = match_header(header, columns), len(header), 1
+        rows = _parsed(block, skipped, width, places, {c.name: c.judge.raw for c in columns}, reject)
+        if rows is not None:
+            yield RowBlock(rows, block)
+    if places is None:
+        raise Unreadable("the file has no header")
+
+
+def _header(block: Block) -> list[str]:
+    first = block.data.split(b"\n", 1)[0]
+    try:
+        names = next(csv.reader([first.decode().rstrip("\r")], strict=True), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise Unreadable(f"the header cannot be read: {error}") from error
+    if not any(name.strip() for name in names):
+        raise Unreadable("the first line is empty; a header with the names of the columns belongs there")
+    return [name.strip() for name in names]
+
+
+def _parsed(  # noqa: PLR0913, PLR0917 - what a block is parsed with
+    block: Block, skipped: int, width: int, places: dict[str, int], types: dict[str, pa.DataType], reject: Reject
+) -> RawRows | None:
+    first_line = block.first_line + skipped
+    data = block.data[block.data.find(b"\n") + 1 or len(block.data) :] if skipped else block.data
+    data = _one_line_end(data)
+    quoted = b'"' in data
+    if quoted:
+        data = _without_broken_quotes(data, first_line, reject)
+    if not data:
+        return None
+    no_rows: list[int] = []
+
+    def refuse(row: pa_csv.InvalidRow) -> Literal["skip"]:
+        line = first_line + (row.number or 1) - 1
+        no_rows.append(line)
+        if row.text.strip():
+            reject(line, f"the row has {row.actual_columns} columns, and the header {width}", block.text(line))
+        return "skip"
+
+    names = [f"f{place}" for place in range(width)]
+    table = pa_csv.read_csv(
+        pa.BufferReader(data),  # type: ignore[arg-type]  # the stub wants a Python file
+        read_options=pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(data) + 1),
+        parse_options=pa_csv.ParseOptions(
+            quote_char='"' if quoted else False,
+            newlines_in_values=False,
+            ignore_empty_lines=False,
+            invalid_row_handler=refuse,
+        ),
+        convert_options=pa_csv.ConvertOptions(
+            column_types={f"f{place}": types[name] for name, place in places.items()},
+            include_columns=[f"f{place}" for place in places.values()],
+            strings_can_be_null=False,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    lines = pa.array(range(first_line, first_line + len(table) + len(no_rows)), pa.int64())
+    if no_rows:
+        lines = lines.filter(pc.invert(pc.is_in(lines, pa.array(no_rows, pa.int64()))))
+    arrays = {name: _one_chunk(table.column(f"f{place}")) for name, place in places.items()}
+    return _without_blank_lines(RawRows(arrays, lines))
+
+
+def _one_chunk(column: Array) -> Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _one_line_end(data: bytes) -> bytes:
+    """Arrow takes a carriage return for a line's end, which would count lines that nobody else sees."""
+    if b"\r" not in data:
+        return data
+    return data.replace(b"\r\n", b"\n").removesuffix(b"\r").replace(b"\r", b" ")
+
+
+def _without_blank_lines(rows: RawRows) -> RawRows | None:
+    """An empty line reads as a row of empty texts."""
+    blank: Any = None
+    for array in rows.arrays.values():
+        empty = pc.equal(pc.binary_length(_plain(array)), 0)
+        if not pc.any(empty).as_py():
+            return rows
+        blank = empty if blank is None else pc.and_(blank, empty)
+    kept = pc.invert(blank)
+    if not pc.any(kept).as_py():
+        return None
+    return RawRows({name: array.filter(kept) for name, array in rows.arrays.items()}, rows.lines.filter(kept))
+
+
+def _plain(array: Array) -> Array:
+    return array.dictionary.take(array.indices) if isinstance(array, pa.DictionaryArray) else array
+
+
+_QUOTED_ROW = re.compile(rb'(?:"(?:[^"]|"")*"|[^",]*)(?:,(?:"(?:[^"]|"")*"|[^",]*))*')
+
+
+def _without_broken_quotes(data: bytes, first_line: int, reject: Reject) -> bytes:
+    """Lines whose quotes do not match are rejected and emptied, so that they cannot swallow their neighbours."""
+    lines = data.split(b"\n")
+    for at, line in enumerate(lines):
+        if b'"' in line and not _QUOTED_ROW.fullmatch(line):
+            reject(first_line + at, "a quote is not closed, or stands inside a value", line.decode(errors="replace"))
+            lines[at] = b""
+    return b"\n".join(lines)

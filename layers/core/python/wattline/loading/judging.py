@@ -1,0 +1,233 @@
+"""Columns of raw text, judged: typed values of the good ones, and the reason each of the others is bad.
+
+A column is judged by Arrow in slices; only the texts of a slice that Arrow refuses are looked at one by one. Where a
+column holds few distinct texts (ids, times), each is judged once.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from wattline.adapters.arrow import Array, pc
+from wattline.domain.fleet import Measure
+from wattline.domain.ids import ID_PATTERN
+from wattline.domain.instants import (
+    CLOCK_TOLERANCE_MS,
+    EARLIEST_MS,
+    FOREVER_MS,
+    reading_instant,
+)
+
+SLICE = 1024
+"""Texts that are cast at once: small enough that most slices hold no bad one."""
+
+DISTINCT = pa.dictionary(pa.int32(), pa.binary())
+"""The raw type of a column that repeats itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Values row by row (of bad rows, anything), and the reasons of the bad ones by row."""
+
+    values: Array
+    reasons: dict[int, str]
+
+
+class Judge(Protocol):
+    """How the texts of a column are judged."""
+
+    @property
+    def raw(self) -> pa.DataType:
+        """The Arrow type it wants them in: binary, or a dictionary of binary."""
+
+    @property
+    def quotes_text(self) -> bool:
+        """Whether a JSON text must stay recognizable as one, because only numbers are good."""
+
+    def __call__(self, texts: Array, now_ms: int) -> Judged:
+        """Judge an array of texts."""
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8") from None
+
+
+def _each(texts: Array, judge: Callable[[str], Any], placeholder: Any) -> tuple[list[Any], dict[int, str]]:
+    values, reasons = [], {}
+    for at, raw in enumerate(texts.to_pylist()):
+        try:
+            values.append(judge(_decoded(raw)))
+        except ValueError as refusal:
+            values.append(placeholder)
+            reasons[at] = str(refusal)
+    return values, reasons
+
+
+def _spread(texts: Array, bad: dict[int, str]) -> dict[int, str]:
+    """From the reasons of distinct texts to those of rows."""
+    if not bad:
+        return {}
+    hits = pc.is_in(texts.indices, pa.array(list(bad), pa.int32()))
+    rows = pc.indices_nonzero(hits).to_pylist()
+    return {row: bad[texts.indices[row].as_py()] for row in rows}
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text judged once where it repeats; `check` returns what is stored or raises ValueError."""
+
+    check: Callable[[str], str]
+    raw: pa.DataType = DISTINCT
+    quotes_text: bool = False
+
+    def __call__(self, texts: Array, now_ms: int) -> Judged:
+        """A dictionary array of texts."""
+        values, bad = _each(texts.dictionary, self.check, "")
+        return Judged(pa.DictionaryArray.from_arrays(texts.indices, pa.array(values, pa.string())), _spread(texts, bad))
+
+
+def _id(text: str) -> str:
+    if re.fullmatch(ID_PATTERN, text):
+        return text
+    raise ValueError(f"must match {ID_PATTERN}" if text else "is missing")
+
+
+def identifier() -> Text:
+    """A device's, store's or meter's id."""
+    return Text(_id)
+
+
+def choice(**meanings: str) -> Text:
+    """One of some words, whatever their case; the value is the word's meaning."""
+
+    def check(text: str) -> str:
+        meaning = meanings.get(text.strip().lower())
+        if meaning is None:
+            raise ValueError(f"must be one of {', '.join(meanings)}" if text else "is missing")
+        return meaning
+
+    return Text(check)
+
+
+_UTC_SUFFIX = b" UTC"
+
+
+@dataclass(frozen=True)
+class Instant:
+    """An RFC 3339 time; ` UTC` instead of the `Z` is taken too. Values are milliseconds, int64."""
+
+    raw: pa.DataType = DISTINCT
+    quotes_text: bool = False
+    may_lie_ahead: bool = False
+
+    def __call__(self, texts: Array, now_ms: int) -> Judged:
+        """Each distinct text once; Arrow reads the usual forms, `parse_instant` the rest."""
+        latest = FOREVER_MS if self.may_lie_ahead else now_ms + CLOCK_TOLERANCE_MS
+        distinct = pc.if_else(
+            pc.ends_with(texts.dictionary, _UTC_SUFFIX),
+            pc.binary_join_element_wise(_without_suffix(texts.dictionary), b"Z", b""),
+            texts.dictionary,
+        )
+        values: list[Array] = []
+        bad: dict[int, str] = {}
+        for first in range(0, len(distinct), SLICE):
+            some = distinct.slice(first, SLICE)
+            read = _rfc3339(some, latest)
+            if read is None:
+                one_by_one, reasons = _each(some, lambda text: self._instant(text, now_ms), EARLIEST_MS)
+                bad |= {first + at: reason for at, reason in reasons.items()}
+                read = pa.array(one_by_one, pa.int64())
+            values.append(read)
+        by_code = pa.concat_arrays(values) if values else pa.array([], pa.int64())
+        return Judged(by_code.take(texts.indices), _spread(texts, bad))
+
+    def _instant(self, text: str, now_ms: int) -> int:
+        if not text:
+            raise ValueError("is missing")
+        return reading_instant(text, FOREVER_MS if self.may_lie_ahead else now_ms)
+
+
+def _without_suffix(texts: Array) -> Array:
+    return pc.binary_slice(texts, 0, -len(_UTC_SUFFIX))
+
+
+def _rfc3339(texts: Array, latest_ms: int) -> Array | None:
+    """Milliseconds, if Arrow reads all of them and none needs a second look."""
+    colon_before_seconds = pc.equal(pc.binary_slice(texts, 16, 17), b":")
+    if not pc.all(colon_before_seconds).as_py():
+        return None
+    try:
+        instants = texts.cast(pa.string()).cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
+    bounds = pc.min_max(instants)
+    if bounds["min"].as_py() < EARLIEST_MS or bounds["max"].as_py() > latest_ms * 1000:
+        return None
+    return pc.divide(instants, 1000)
+
+
+_NUMBER = re.compile(r"\s*[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,4})?\s*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number within a measure's range. Values are integers of its scale, halves rounded away from zero."""
+
+    measure: Measure
+    raw: pa.DataType = pa.binary()  # noqa: RUF009 - a type, not a call with state
+    quotes_text: bool = True
+
+    def __call__(self, texts: Array, now_ms: int) -> Judged:
+        """Arrow casts slice by slice; in a slice it refuses, text by text."""
+        numbers = pa.concat_arrays([_floats(texts.slice(at, SLICE)) for at in range(0, len(texts), SLICE)])
+        measure = self.measure
+        # NaN fails both comparisons, and so do infinities
+        good = pc.and_(pc.greater_equal(numbers, measure.minimum), pc.less_equal(numbers, measure.maximum))
+        reasons = {}
+        if not pc.all(good).as_py():
+            for row in pc.indices_nonzero(pc.invert(good)).to_pylist():
+                reasons[row] = self._reason(texts[row].as_py(), numbers[row].as_py())
+            numbers = pc.if_else(good, numbers, 0.0)
+        scaled = pc.round(pc.multiply(numbers, float(measure.factor)), 0, "half_towards_infinity")
+        return Judged(scaled.cast(pa.int64()), reasons)
+
+    def _reason(self, raw: bytes, number: float) -> str:
+        if not raw.strip():
+            return "is missing"
+        if math.isnan(number) or math.isinf(number):
+            return "is not a finite number"
+        return f"must be from {self.measure.minimum:g} to {self.measure.maximum:,g}"
+
+
+def _floats(texts: Array) -> Array:
+    """Numbers; NaN for what is none."""
+    try:
+        return texts.cast(pa.string()).cast(pa.float64())
+    except pa.ArrowInvalid:
+        return pa.array([_float(raw) for raw in texts.to_pylist()], pa.float64())
+
+
+def _float(raw: bytes) -> float:
+    text = raw.decode(errors="replace")
+    return float(text) if _NUMBER.fullmatch(text) else math.nan
+
+
+@dataclass(frozen=True)
+class Exactly:
+    """A numeric text judged by a function of the domain that wants its digits; values are integers."""
+
+    check: Callable[[str], int | None]
+    raw: pa.DataType = DISTINCT
+    quotes_text: bool = False
+
+    def __call__(self, texts: Array, now_ms: int) -> Judged:
+        """Each distinct text once."""
+        values, bad = _each(texts.dictionary, self.check, 0)
+        return Judged(pa.array(values, pa.int64()).take(texts.indices), _spread(texts, bad))

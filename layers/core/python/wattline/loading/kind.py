@@ -1,0 +1,92 @@
+"""What a kind of drop is, and what it may use."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from wattline.adapters.parquet_lake import LandingParts, ParquetLake
+from wattline.domain.loads import Format
+from wattline.loading.columns import Column, judge_rows
+from wattline.loading.csv_rows import read_csv
+from wattline.loading.json_rows import json_items, ndjson_items, raw_blocks
+from wattline.ports import HotEnergy, HotFleet, Links
+from wattline.tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A dropped file on local disk. `received_ms` is the object's LastModified, for all of its rows."""
+
+    path: Path
+    size: int
+    key: str
+    format: Format
+    load_id: str
+    received_ms: int
+    now_ms: int
+
+    def request(self, block: int) -> int:
+        """A number of ten digits that tells the hot rows of a block from those of others and of other requests."""
+        return int(self.load_id, 16) % 10**6 * 10**4 + block
+
+
+class Progress(Protocol):
+    """What a kind tells while it loads."""
+
+    def stored(self, rows: int) -> None:
+        """So many rows more are durable, or will be before the load is complete."""
+
+    def reject(self, line: int, reason: str, raw: str) -> None:
+        """A row that is not taken. `line` counts from 1: lines of a text file, items of a JSON list."""
+
+    def read_to(self, position: int) -> None:
+        """How far into the file the load has come, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where rows go."""
+
+    lake: ParquetLake
+    energy: HotEnergy
+    fleet: HotFleet
+    links: Links
+
+    def landing(self, table: Table, drop: Drop) -> LandingParts:
+        """The way of a load's rows into a history table."""
+        return LandingParts(self.lake, table, drop.load_id)
+
+
+class Kind(Protocol):
+    """A kind of drop: one small module each, listed in `wattline.loading.kinds`."""
+
+    def load(self, drop: Drop, to: Stores, progress: Progress) -> None:
+        """Take the good rows, reject the others. Running it again leaves the same rows once.
+
+        Raises `Unreadable` where the file as a whole is no good, TransientError where trying again may help.
+        """
+
+
+def good_rows(drop: Drop, columns: Sequence[Column], progress: Progress) -> Iterator[pa.Table]:
+    """The good rows of a file of any format, in blocks: judged columns and `LINE`. Bad rows are rejected.
+
+    Raises Unreadable.
+    """
+    if drop.format is Format.CSV:
+        for found in read_csv(drop.path, columns, progress.reject):
+            good, reasons = judge_rows(found.rows, columns, drop.now_ms)
+            for line, reason in reasons.items():
+                progress.reject(line, reason, found.block.text(line))
+            yield good
+            progress.read_to(found.block.end)
+        return
+    items = json_items(drop.path) if drop.format is Format.JSON else ndjson_items(drop.path, progress.reject)
+    for rows, raw_text, position in raw_blocks(items, columns, progress.reject):
+        good, reasons = judge_rows(rows, columns, drop.now_ms)
+        for line, reason in reasons.items():
+            progress.reject(line, reason, raw_text(line))
+        yield good
+        progress.read_to(position)

@@ -1,0 +1,68 @@
+"""A text file as blocks of whole lines, whatever the length of its lines."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+BLOCK = 8 << 20
+MAX_LINE = 1 << 20
+"""A longer line is no row of ours; it is passed over, however long it is."""
+
+RAW_SHOWN = 500
+"""Characters of a rejected row that its reject shows."""
+
+
+@dataclass
+class Block:
+    """Whole lines, the first of which has the number `first_line` (from 1). `end` is where it ends in the file."""
+
+    first_line: int
+    data: bytes
+    end: int
+    overlong: list[tuple[int, str]] = field(default_factory=list)
+    """Lines that are left out of `data` (an empty line stands there), with their beginnings."""
+
+    @cached_property
+    def _lines(self) -> list[bytes]:
+        return self.data.split(b"\n")
+
+    def text(self, line: int) -> str:
+        """The raw text of a line, by its number in the file."""
+        return shown(self._lines[line - self.first_line])
+
+
+def shown(raw: bytes) -> str:
+    """Raw bytes as the text that a reject shows."""
+    return raw[: RAW_SHOWN * 4].decode(errors="replace").rstrip("\r\n")[:RAW_SHOWN]
+
+
+def blocks(path: Path, *, size: int = BLOCK, max_line: int = MAX_LINE) -> Iterator[Block]:
+    """The file's lines in order. An overlong line is replaced by an empty one, so that numbers stay right."""
+    line, carry = 1, b""
+    with path.open("rb") as file:
+        while chunk := file.read(size):
+            overlong: list[tuple[int, str]] = []
+            data = carry + chunk
+            if b"\n" not in chunk and len(data) > max_line:
+                number = line + data.count(b"\n")
+                kept = data[: data.rfind(b"\n") + 1]
+                overlong.append((number, shown(data[len(kept) :])))
+                data = kept + _after_line(file, size)
+            end = data.rfind(b"\n") + 1
+            carry = data[end:]
+            if end:
+                block = Block(line, data[:end], file.tell() - len(carry), overlong)
+                yield block
+                line += block.data.count(b"\n")
+        if carry:
+            yield Block(line, carry, file.tell())
+
+
+def _after_line(file: object, size: int) -> bytes:
+    """Read on to the end of the line; what follows it begins with that line's end."""
+    while chunk := file.read(size):  # type: ignore[attr-defined]
+        at = chunk.find(b"\n")
+        if at >= 0:
+            return bytes(chunk[at:])
+    return b"\n"
