@@ -1,9 +1,7 @@
 """File drops through the loader's own entry, on moto: what is stored, what is rejected, and how each fault ends."""
 
 import csv
-import gzip
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,10 +20,10 @@ from wattline.adapters.hot_loads import DynamoLoads
 from wattline.adapters.hot_table import HotTable
 from wattline.adapters.parquet_lake import ParquetLake
 from wattline.domain.fleet import Kind
-from wattline.domain.instants import DAY_MS, format_instant
-from wattline.domain.loads import Load, LoadState, load_id
+from wattline.domain.instants import format_instant
+from wattline.domain.loads import Load
 from wattline.loading.kind import Stores
-from wattline.loading.run import ATTEMPTS, Dropped, Means, take_drop
+from wattline.loading.run import Dropped, Means, take_drop
 from wattline.runtime.clock import now_ms
 from wattline.services.energy import HOT_WINDOW_MS
 

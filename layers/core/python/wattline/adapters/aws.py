@@ -40,7 +40,7 @@ def sqs() -> "SQSClient":
 @cache
 def s3() -> "S3Client":
     """The S3 client of this process; path style, which every S3 speaks for our bucket names."""
-    return boto3.client("s3", config=_PATIENCE.merge(Config(s3={"addressing_style": "path"})))
+    return boto3.client("s3", config=_PATIENCE.merge(Config(s3={"addressing_style": "path"}, signature_version="s3v4")))
 
 
 @cache

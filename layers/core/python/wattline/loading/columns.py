@@ -1,6 +1,6 @@
 """What the rows of a kind look like: its columns, and how a block of them is judged."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -53,6 +53,13 @@ class RawRows:
 
     arrays: dict[str, Array]
     lines: Array
+
+
+RawBlock = tuple[RawRows, Callable[[int], str], int]
+"""Rows, the raw text of a row by its line, and how far the file is read (bytes)."""
+
+Reject = Callable[[int, str, str], None]
+"""Takes the line, the reason and the raw text of what is not taken."""
 
 
 def judge_rows(rows: RawRows, columns: Iterable[Column], now_ms: int) -> tuple["pa.Table", dict[int, str]]:

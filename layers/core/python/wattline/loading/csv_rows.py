@@ -2,8 +2,7 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,23 +10,12 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from wattline.adapters.arrow import Array, pc
-from wattline.loading.columns import Column, RawRows, match_header
+from wattline.loading.columns import Column, RawBlock, RawRows, Reject, match_header
 from wattline.loading.lines import Block, blocks
 from wattline.loading.staging import Unreadable
 
-Reject = Callable[[int, str, str], None]
-"""Takes the line, the reason and the raw text."""
 
-
-@dataclass(frozen=True, slots=True)
-class RowBlock:
-    """Rows, the block they stand in (for the raw text of those found bad), and how far the file is read."""
-
-    rows: RawRows
-    block: Block
-
-
-def read_csv(path: Path, columns: Sequence[Column], reject: Reject) -> Iterator[RowBlock]:
+def read_csv(path: Path, columns: Sequence[Column], reject: Reject) -> Iterator[RawBlock]:
     """Blocks of rows; lines that are no rows are rejected. Raises Unreadable for the header."""
     places: dict[str, int] | None = None
     width = 0
@@ -40,7 +28,7 @@ def read_csv(path: Path, columns: Sequence[Column], reject: Reject) -> Iterator[
             places, width, skipped = match_header(header, columns), len(header), 1
         rows = _parsed(block, skipped, width, places, {c.name: c.judge.raw for c in columns}, reject)
         if rows is not None:
-            yield RowBlock(rows, block)
+            yield rows, block.text, block.end
     if places is None:
         raise Unreadable("the file has no header")
 

@@ -1,7 +1,7 @@
 """JSON and NDJSON as blocks of raw columns, judged by the same judges as CSV's."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -11,8 +11,7 @@ import pyarrow as pa
 from ijson.backends import yajl2_c as ijson
 from ijson.common import JSONError
 
-from wattline.loading.columns import Column, RawRows
-from wattline.loading.csv_rows import Reject
+from wattline.loading.columns import Column, RawBlock, RawRows, Reject
 from wattline.loading.lines import RAW_SHOWN, blocks, shown
 from wattline.loading.staging import Unreadable
 
@@ -64,10 +63,8 @@ def _list_prefix(file: BinaryIO) -> str:
     return ""
 
 
-def raw_blocks(
-    items: Items, columns: Sequence[Column], reject: Reject
-) -> Iterator[tuple[RawRows, Callable[[int], str], int]]:
-    """Blocks of rows, the raw text of a row by its number, and how far the file is read."""
+def raw_blocks(items: Items, columns: Sequence[Column], reject: Reject) -> Iterator[RawBlock]:
+    """Blocks of rows."""
     names = {alias: column for column in columns for alias in column.names}
     while some := list(islice(items, ITEMS)):
         texts: dict[str, list[bytes]] = {column.name: [] for column in columns}

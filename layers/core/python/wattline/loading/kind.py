@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from wattline.adapters.parquet_lake import LandingParts, ParquetLake
 from wattline.domain.loads import Format
-from wattline.loading.columns import Column, judge_rows
+from wattline.loading.columns import Column, RawBlock, Reject, judge_rows
 from wattline.loading.csv_rows import read_csv
 from wattline.loading.json_rows import json_items, ndjson_items, raw_blocks
 from wattline.ports import HotEnergy, HotFleet, Links
@@ -75,18 +75,28 @@ def good_rows(drop: Drop, columns: Sequence[Column], progress: Progress) -> Iter
 
     Raises Unreadable.
     """
-    if drop.format is Format.CSV:
-        for found in read_csv(drop.path, columns, progress.reject):
-            good, reasons = judge_rows(found.rows, columns, drop.now_ms)
-            for line, reason in reasons.items():
-                progress.reject(line, reason, found.block.text(line))
-            yield good
-            progress.read_to(found.block.end)
-        return
-    items = json_items(drop.path) if drop.format is Format.JSON else ndjson_items(drop.path, progress.reject)
-    for rows, raw_text, position in raw_blocks(items, columns, progress.reject):
+    refused: list[tuple[int, str, str]] = []
+
+    def refuse(line: int, reason: str, raw: str) -> None:
+        refused.append((line, reason, raw))
+
+    for rows, raw_text, position in _raw_blocks(drop, columns, refuse):
         good, reasons = judge_rows(rows, columns, drop.now_ms)
-        for line, reason in reasons.items():
-            progress.reject(line, reason, raw_text(line))
+        refused += [(line, reason, raw_text(line)) for line, reason in reasons.items()]
+        for each in sorted(refused):
+            progress.reject(*each)
+        refused.clear()
         yield good
         progress.read_to(position)
+    for each in sorted(refused):
+        progress.reject(*each)
+
+
+def _raw_blocks(drop: Drop, columns: Sequence[Column], reject: Reject) -> Iterator[RawBlock]:
+    match drop.format:
+        case Format.CSV:
+            return read_csv(drop.path, columns, reject)
+        case Format.JSON:
+            return raw_blocks(json_items(drop.path), columns, reject)
+        case Format.NDJSON:
+            return raw_blocks(ndjson_items(drop.path, reject), columns, reject)

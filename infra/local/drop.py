@@ -1,0 +1,86 @@
+"""`make drop`: put a file into the local stack's bucket, and follow its load to the end."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+from botocore.config import Config
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from infra.local.cloud import ROOT
+from wattline.domain.loads import DROPS, load_id
+from wattline.loading.kinds import KINDS
+
+_ANNOUNCED_WITHIN_SECONDS = 60
+
+
+def main() -> int:
+    """Exit code 0 when all rows or all but some were taken, 1 when the file failed."""
+    asked = _arguments()
+    outputs = json.loads(asked.outputs.read_text())
+    key = f"{DROPS}{asked.kind}/{asked.name or asked.file.name}"
+    identity = load_id(key, _put(outputs, key, asked.file))
+    print(f"s3://{outputs['bucket']}/{key}  load {identity}")
+    load = _follow(outputs, identity)
+    print(
+        f"{load['state']}: {load['rows_read']:,} rows read, {load['rows_stored']:,} stored, "
+        f"{load['rows_rejected']:,} rejected" + (f"; {load['reason']}" if load["reason"] else "")
+    )
+    if load["rejects_url"]:
+        print(f"rejects: {load['rejects_url']}")
+    return 1 if load["state"] == "failed" else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--file", type=Path, required=True)
+    parser.add_argument("--kind", choices=sorted(KINDS), required=True)
+    parser.add_argument("--name", help="the object's name, the file's own if not given")
+    parser.add_argument("--outputs", type=Path, default=ROOT / ".local" / "outputs.json")
+    return parser.parse_args()
+
+
+def _put(outputs: dict[str, str], key: str, file: Path) -> str:
+    """The new object's ETag."""
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=outputs["endpoint_url"],
+        region_name=outputs["region"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
+        config=Config(s3={"addressing_style": "path"}),
+    )
+    s3.upload_file(str(file), outputs["bucket"], key)
+    etag: str = s3.head_object(Bucket=outputs["bucket"], Key=key)["ETag"]
+    return etag.strip('"')
+
+
+def _follow(outputs: dict[str, str], identity: str) -> dict[str, Any]:
+    columns = (TextColumn("{task.description:>22}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"))
+    headers = {"Authorization": f"Bearer {outputs['token']}"}
+    started = time.monotonic()
+    with (
+        httpx.Client(base_url=outputs["api_url"], headers=headers, timeout=60) as api,
+        Progress(*columns, TimeElapsedColumn(), transient=True) as progress,
+    ):
+        task = progress.add_task("announced", total=100)
+        while True:
+            answer = api.get(f"/v1/loads/{identity}")
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                if time.monotonic() - started > _ANNOUNCED_WITHIN_SECONDS:
+                    raise SystemExit("wattline: nobody has taken the file up; is the stack running (make up)?")
+            else:
+                load: dict[str, Any] = answer.raise_for_status().json()
+                progress.update(task, completed=load["percent"], description=load["state"])
+                if load["ended_at"]:
+                    return load
+            time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
