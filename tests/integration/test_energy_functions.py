@@ -41,6 +41,7 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulated]:
         monkeypatch.setenv("BUCKET", BUCKET)
         monkeypatch.setenv("ATHENA_WORKGROUP", "w")
         monkeypatch.setenv("GLUE_DATABASE", "d")
+        monkeypatch.setenv("BUCKET", "lake")
         forget_wiring()
         yield made
     forget_wiring()

@@ -29,6 +29,7 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulated]:
         monkeypatch.setenv("HISTORY_QUEUE_URL", made.history_queue_url)
         monkeypatch.setenv("ATHENA_WORKGROUP", "w")
         monkeypatch.setenv("GLUE_DATABASE", "d")
+        monkeypatch.setenv("BUCKET", "lake")
         monkeypatch.setattr(analytics, "fleet_history", lambda: FakeFleetHistory(FakeLake()))
         forget_wiring()
         yield made
