@@ -75,6 +75,11 @@ class Table:
         """In the order of the definition."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def text_columns(self) -> list[str]:
+        """Ids and words: few different ones in many rows, so that dictionaries hold them."""
+        return [column.name for column in self.columns if column.kind is Kind.TEXT]
+
     def column(self, name: str) -> Column:
         """By its name."""
         return next(column for column in self.columns if column.name == name)

@@ -49,7 +49,7 @@ def writer(sink: io.BytesIO, table: Table, texts: pa.DataType | None = None) -> 
     return pq.ParquetWriter(
         sink,
         arrow_schema(table, texts),
-        use_dictionary=[c.name for c in table.columns if c.kind is Kind.TEXT],  # type: ignore[arg-type]  # the stub says bool
+        use_dictionary=table.text_columns,  # type: ignore[arg-type]  # the stub says bool
         column_encoding={c.name: "DELTA_BINARY_PACKED" for c in table.columns if c.kind is not Kind.TEXT},
         store_decimal_as_integer=True,
         compression="zstd",

@@ -2,27 +2,25 @@
 
 import io
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wattline.adapters.aws import unavailable
 from wattline.adapters.parquet_files import arrow_schema, writer
+from wattline.adapters.statement_order import in_order
 from wattline.errors import TerminalError
-from wattline.tables import HEARTBEATS, Table, bucket_of
+from wattline.tables import Table, bucket_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ROW_GROUP_ROWS = 57_600
 """What a query of one device reads at least: 40 device days of heartbeats."""
-
-SEQ = "seq"
 
 _DELETE_BATCH = 1_000
 
@@ -50,9 +48,7 @@ class S3PartitionObjects:
                 [self._fetch(key, Path(folder) / str(number)) for number, key in enumerate(inputs)], table
             )
             for bucket, groups in sorted(index.items()):
-                parts = [part for file in groups for part in file.read(table)]
-                ordered = pa.concat_tables(parts).sort_by([(column, "ascending") for column in _order(table)])
-                merged = without_idle_order(table, distinct(ordered))
+                merged = in_order(table, pa.concat_tables([file.read(table) for file in groups]))
                 rows += len(merged)
                 key = f"{table.prefix}dt={dt}/bucket={bucket}/{name}.parquet"
                 with unavailable("writing the history"):
@@ -82,11 +78,11 @@ class _RowGroups:
     metadata: pq.FileMetaData
     numbers: list[int]
 
-    def read(self, table: Table) -> Iterator[pa.Table]:
-        with pq.ParquetFile(self.path, metadata=self.metadata, memory_map=True, pre_buffer=False) as file:
-            part = file.read_row_groups(self.numbers, use_threads=False)
-        schema = arrow_schema(table)
-        yield part if part.schema.equals(schema) else part.cast(schema)
+    def read(self, table: Table) -> pa.Table:
+        with pq.ParquetFile(
+            self.path, metadata=self.metadata, read_dictionary=table.text_columns, memory_map=True, pre_buffer=False
+        ) as file:
+            return file.read_row_groups(self.numbers, use_threads=False)
 
 
 def _row_groups_by_bucket(files: Sequence[Path], table: Table) -> dict[str, list[_RowGroups]]:
@@ -106,48 +102,8 @@ def _row_groups_by_bucket(files: Sequence[Path], table: Table) -> dict[str, list
     return index
 
 
-def _order(table: Table) -> list[str]:
-    """The table's sort, and all other columns after, so that identical rows come to lie together."""
-    return [*table.sort, *(name for name in table.column_names if name not in table.sort)]
-
-
-def distinct(rows: pa.Table) -> pa.Table:
-    """Sorted rows without those that equal the one before in every column but `seq`: deliveries that came twice.
-
-    A statement that repeats earlier values later stays. One between the two may still be on its way, or, where
-    pieces overlap, lie under another key; without the repeat it would win.
-    """
-    repeated = _equals_before(rows, [name for name in rows.column_names if name != SEQ])
-    return rows.filter(pc.invert(repeated)) if pc.any(repeated).as_py() else rows
-
-
-def without_idle_order(table: Table, rows: pa.Table) -> pa.Table:
-    """Heartbeats with `seq` 0 where a moment has a single statement: an order of one, which costs half the bytes.
-
-    Of other tables the rows stay as they are: their statements meet under different keys.
-    """
-    if table.name not in {heartbeats.name for heartbeats in HEARTBEATS.values()}:
-        return rows
-    like_before = _equals_before(rows, table.natural_key)
-    like_after = pa.concat_arrays([like_before[1:], pa.array([False] * min(1, len(rows)), pa.bool_())])
-    in_company = pc.or_(like_before, like_after)
-    seq = pc.if_else(in_company, rows[SEQ].combine_chunks(), 0)
-    return rows.set_column(rows.column_names.index(SEQ), arrow_schema(table).field(SEQ), seq)
-
-
-def _equals_before(rows: pa.Table, names: Iterable[str]) -> "pa.Array[Any]":
-    """For each row whether it equals the row before in the named columns."""
-    if len(rows) == 0:
-        return pa.array([], pa.bool_())
-    same = pa.array([True] * (len(rows) - 1), pa.bool_())
-    for name in names:
-        column = rows[name].combine_chunks()
-        same = pc.and_(same, pc.equal(column[1:], column[:-1]))
-    return pa.concat_arrays([pa.array([False]), same])
-
-
 def _compacted_object(table: Table, rows: pa.Table) -> bytes:
     sink = io.BytesIO()
     with writer(sink, table) as parquet:
-        parquet.write_table(rows, row_group_size=ROW_GROUP_ROWS)
+        parquet.write_table(rows.cast(arrow_schema(table)), row_group_size=ROW_GROUP_ROWS)
     return sink.getvalue()

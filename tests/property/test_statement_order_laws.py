@@ -1,0 +1,95 @@
+"""Laws of the compactor's order, against a slow reference that looks at whole rows."""
+
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wattline.adapters.parquet_files import arrow_schema
+from wattline.adapters.statement_order import SEQ, in_order
+from wattline.tables import ENERGY_INTERVALS, HEARTBEATS, TABLES, Kind, Table
+
+DEVICES = ("a", "B", "b", "a-2", "ü")
+NUMBERS = st.sampled_from([0, 1, 2])
+
+Rows = list[dict[str, Any]]
+
+
+@st.composite
+def landed(draw: st.DrawFn) -> tuple[Table, Rows]:
+    """Rows of a table in any order, so few different values that many of them meet."""
+    table = draw(st.sampled_from([*TABLES.values()]))
+    values = {
+        column.name: st.sampled_from(DEVICES) if column.kind is Kind.TEXT else NUMBERS for column in table.columns
+    }
+    return table, draw(st.lists(st.fixed_dictionaries(values), max_size=30))
+
+
+def arrow(table: Table, rows: Rows) -> pa.Table:
+    """Rows as the compactor reads them: texts in dictionaries, one of its own for every object."""
+    schema = arrow_schema(table)
+    parts = []
+    for part in (rows[:7], rows[7:], []):
+        plain = pa.Table.from_pylist(part, schema)
+        for name in table.text_columns:
+            at = schema.get_field_index(name)
+            plain = plain.set_column(
+                at, schema.field(at).with_type(pa.dictionary(pa.int32(), pa.string())), plain[name].dictionary_encode()
+            )
+        parts.append(plain)
+    return pa.concat_tables(parts)
+
+
+def compacted(table: Table, rows: Rows) -> Rows:
+    return in_order(table, arrow(table, rows)).to_pylist()
+
+
+def expected(table: Table, rows: Rows) -> Rows:
+    """All sorted by all columns; what equals the one before but for `seq` goes; lone heartbeats have 0 for theirs."""
+    order = [*table.sort, *(name for name in table.column_names if name not in table.sort)]
+    ordered = sorted(rows, key=lambda row: [_bytes_first(row[name]) for name in order])
+    kept = [row for at, row in enumerate(ordered) if at == 0 or _said(row) != _said(ordered[at - 1])]
+    if table not in HEARTBEATS.values():
+        return kept
+    moments = [list(group) for _, group in groupby(kept, key=lambda row: [row[name] for name in table.natural_key])]
+    return [row | {SEQ: row[SEQ] if len(moment) > 1 else 0} for moment in moments for row in moment]
+
+
+def _said(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != SEQ}
+
+
+def _bytes_first(value: Any) -> Any:
+    return value.encode() if isinstance(value, str) else value
+
+
+@given(landed())
+def test_rows_come_in_the_tables_order_and_only_copies_go(case: tuple[Table, Rows]) -> None:
+    table, rows = case
+    typed = arrow(table, rows).to_pylist()
+    assert compacted(table, rows) == expected(table, typed)
+
+
+@given(landed())
+def test_what_is_in_order_already_stays_as_it_is(case: tuple[Table, Rows]) -> None:
+    table, rows = case
+    once = compacted(table, rows)
+    assert compacted(table, once) == once
+
+
+@given(landed(), st.randoms(use_true_random=False))
+def test_the_order_of_arrival_is_irrelevant(case: tuple[Table, Rows], random: Any) -> None:
+    table, rows = case
+    shuffled = random.sample(rows, len(rows))
+    assert compacted(table, shuffled) == compacted(table, rows)
+
+
+def test_a_key_too_large_for_its_integer_is_an_error_and_no_wrong_order() -> None:
+    rows = [dict.fromkeys(ENERGY_INTERVALS.column_names, 0) for _ in range(3)]
+    for row, device, at in zip(rows, "abc", (-(2**62), 0, 2**61), strict=True):
+        row |= {"spaceship_id": device, "basis": "energy", "interval_start": at}  # type: ignore[dict-item]
+    with pytest.raises(pa.ArrowInvalid, match="overflow"):
+        compacted(ENERGY_INTERVALS, rows)
