@@ -2,10 +2,12 @@
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
 
 import pytest
 
-from tests.integration.athena_endpoint import HOSTILE, NOON, Endpoint, running_endpoint, statement
+from tests.integration.athena_endpoint import BUCKET, HOSTILE, NOON, Endpoint, running_endpoint, statement
 from wattline.adapters.athena import AthenaQueries, Timestamp
 from wattline.adapters.energy_history import AthenaEnergyHistory
 from wattline.domain.energy import CAPACITY_NANO, NANO, Basis, Piece, Statement
@@ -68,6 +70,46 @@ def test_a_hostile_value_reaches_the_engine_as_data(endpoint: Endpoint) -> None:
         rows = endpoint.queries().run("SELECT spaceship_id FROM energy_intervals WHERE spaceship_id = ?", [name]).rows
         assert rows == [{"spaceship_id": name}]
     assert endpoint.queries().run(COUNT, [0]).rows == [{"n": str(len(names))}]
+
+
+def test_a_query_whose_objects_went_away_after_it_listed_them_is_run_once_more(endpoint: Endpoint) -> None:
+    gone = endpoint.put([statement(seq=1)], name="superseded")
+    with ThreadPoolExecutor(1) as thread:
+        with endpoint.spy.hold("GetObject") as await_held:
+            answer = thread.submit(endpoint.queries().run, COUNT, [0])
+            await_held()
+            endpoint.put([statement(seq=1), statement(seq=2)], bucket="03", name="compacted")
+            endpoint.s3.delete_object(Bucket=BUCKET, Key=gone)
+        assert answer.result().rows == [{"n": "2"}]
+    first, second = sorted(map(endpoint.state, endpoint.athena.list_query_executions()["QueryExecutionIds"]))
+    assert (first, second) == ("FAILED", "SUCCEEDED")
+
+
+@pytest.mark.parametrize(
+    ("reason", "runs"),
+    [("HIVE_CANNOT_OPEN_SPLIT: Error opening Hive split", 2), ("HIVE_CURSOR_ERROR: Failed to read", 2), ("SYNTAX", 1)],
+)
+def test_a_query_that_fails_again_has_failed(reason: str, runs: int) -> None:
+    athena = FailingAthena(reason)
+    with pytest.raises(QueryFailed, match=reason):
+        AthenaQueries(cast("Any", athena), cast("Any", None), workgroup="w", database="d").run("SELECT 1", [])
+    assert athena.started == runs
+
+
+class FailingAthena:
+    """Takes every query and fails it."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+        self.started = 0
+
+    def start_query_execution(self, **_: Any) -> dict[str, str]:
+        self.started += 1
+        return {"QueryExecutionId": str(self.started)}
+
+    def get_query_execution(self, **_: Any) -> dict[str, Any]:
+        status = {"State": "FAILED", "StateChangeReason": self._reason}
+        return {"QueryExecution": {"Status": status, "ResultConfiguration": {"OutputLocation": "s3://b/k"}}}
 
 
 def test_a_query_that_outlasts_its_callers_patience_is_stopped(endpoint: Endpoint) -> None:

@@ -150,7 +150,9 @@ def test_an_object_that_vanishes_between_listing_and_reading_fails_the_query(end
         endpoint.s3.delete_object(Bucket=BUCKET, Key=key)
     status = endpoint.wait(execution_id)["Status"]
     assert status["State"] == "FAILED"
-    assert "NoSuchKey" in status["StateChangeReason"]
+    assert status["StateChangeReason"].startswith(
+        f"HIVE_CANNOT_OPEN_SPLIT: Error opening Hive split s3://{BUCKET}/{key}"
+    )
 
 
 def test_an_object_that_is_no_parquet_fails_the_query(endpoint: Endpoint) -> None:

@@ -83,6 +83,10 @@ class Query:
         except duckdb.InterruptException as error:
             raise QueryCancelled from error
         except duckdb.Error as error:
+            for key in scanned.lost:
+                split = f"s3://{bucket}/{key}"
+                reason = f"Error opening Hive split {split}: The specified key does not exist"
+                raise QueryRefused(f"HIVE_CANNOT_OPEN_SPLIT: {reason}") from error
             raise QueryRefused(f"GENERIC_USER_ERROR: {error}") from error
         finally:
             connection.close()

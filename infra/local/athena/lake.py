@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+from botocore.exceptions import ClientError
 
 from wattline.adapters.parquet_files import arrow_schema
 from wattline.tables import Table
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class ScanCount:
-    """What one query read: distinct objects, and bytes of their ranges."""
+    """What one query read: distinct objects, and bytes of their ranges; `lost` were listed and are gone."""
 
     keys: set[str] = field(default_factory=set)
     bytes: int = 0
+    lost: set[str] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
 
     def add(self, key: str, count: int) -> None:
@@ -63,7 +65,12 @@ class S3Object(io.RawIOBase):
         if end <= self._position:
             return 0
         wanted = f"bytes={self._position}-{end - 1}"
-        data = self._s3.get_object(Bucket=self._bucket, Key=self._key, Range=wanted)["Body"].read()
+        try:
+            data = self._s3.get_object(Bucket=self._bucket, Key=self._key, Range=wanted)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchKey":
+                self._scanned.lost.add(self._key)
+            raise
         view[: len(data)] = data
         self._position += len(data)
         self._scanned.add(self._key, len(data))

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 25
 """A synchronous route must answer before API Gateway gives up at 29 s."""
 
+_LOST_OBJECT = ("HIVE_CANNOT_OPEN_SPLIT", "HIVE_CURSOR_ERROR")
+"""How Athena says that it could not read an object it had listed: compaction may have deleted it in between."""
+
 _POLLS = (0.05, 0.1, 0.2, 0.4)
 """Pauses between looks at a running query; the last one repeats."""
 
@@ -47,6 +50,10 @@ def sql_literal(value: str | int) -> str:
     if "\0" in value:
         raise ValueError("a text with a NUL has no SQL literal")
     return "'" + value.replace("'", "''") + "'"
+
+
+class _ObjectLost(QueryFailed):
+    """A new listing may help."""
 
 
 class AthenaQueries:
@@ -77,11 +84,17 @@ class AthenaQueries:
         return queries
 
     def run(self, sql: str, parameters: Sequence[str | int]) -> QueryResult:
-        """Run it to its end.
+        """Run it to its end, and once more where an object went away between listing and reading.
 
         Raises QueryTimeout (and stops the query) when that takes too long, QueryFailed when Athena reports a
         failure, TransientError when it takes no queries now.
         """
+        try:
+            return self._run(sql, parameters)
+        except _ObjectLost:
+            return self._run(sql, parameters)
+
+    def _run(self, sql: str, parameters: Sequence[str | int]) -> QueryResult:
         literals: dict[str, Any] = {"ExecutionParameters": [sql_literal(value) for value in parameters]}
         with unavailable("querying the history"):
             execution_id = self._client.start_query_execution(
@@ -109,7 +122,8 @@ class AthenaQueries:
                     return execution
                 case "FAILED":
                     reason = status.get("StateChangeReason", "no reason given")
-                    raise QueryFailed(f"history query {execution_id} failed: {reason}")
+                    failure = _ObjectLost if reason.startswith(_LOST_OBJECT) else QueryFailed
+                    raise failure(f"history query {execution_id} failed: {reason}")
                 case "CANCELLED":
                     raise TransientError("the history query was cancelled; repeat the request")
             if time.monotonic() >= deadline:
