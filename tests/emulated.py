@@ -1,8 +1,9 @@
 """The hot table, the bucket and the queues on moto."""
 
 from dataclasses import dataclass
+from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 
@@ -39,9 +40,31 @@ class Emulated:
         return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
 
+@cache
+def _session() -> boto3.Session:
+    """One for all tests, because a new one would read the services' models again."""
+    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+
+
+def _one_at_a_time(dynamodb: "DynamoDBClient") -> None:
+    """DynamoDB tests a condition and writes in one step; moto does so only where no other call comes in between."""
+    turn = Lock()
+
+    def take(**_: object) -> None:
+        turn.acquire()
+
+    def give(**_: object) -> None:
+        turn.release()
+
+    dynamodb.meta.events.register("before-call.dynamodb", take)
+    for end in ("after-call", "after-call-error"):
+        dynamodb.meta.events.register(f"{end}.dynamodb", give)
+
+
 def emulate() -> Emulated:
     """Make them; call inside `mock_aws`."""
-    dynamodb = boto3.client("dynamodb")
+    dynamodb = _session().client("dynamodb")
+    _one_at_a_time(dynamodb)
     dynamodb.create_table(
         TableName=HOT_TABLE,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
@@ -61,20 +84,8 @@ def emulate() -> Emulated:
         ],
         BillingMode="PAY_PER_REQUEST",
     )
-    _serialize_transactions(dynamodb)
-    s3 = boto3.client("s3")
+    s3 = _session().client("s3")
     s3.create_bucket(Bucket=BUCKET)
-    sqs = boto3.client("sqs")
+    sqs = _session().client("sqs")
     queues = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("history", "history-dlq")]
     return Emulated(dynamodb, s3, sqs, *queues)
-
-
-def _serialize_transactions(dynamodb: "DynamoDBClient") -> None:
-    """moto checks the conditions of a transaction and then writes, with room for another thread in between."""
-    transact, lock = dynamodb.transact_write_items, Lock()
-
-    def one_at_a_time(**call: Any) -> Any:
-        with lock:
-            return transact(**call)
-
-    dynamodb.transact_write_items = one_at_a_time  # type: ignore[method-assign]
