@@ -9,13 +9,14 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "wattline")
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "benchmark")
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 
-from tests.benchmarks import energy, fleet, load
+from tests.benchmarks import energy, fleet, lambda_time, load
 from wattline.domain.fleet import Kind
 
 if __name__ == "__main__":
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs")
     energy.main()
     fleet.main()
+    lambda_time.main()
     for kind in Kind:  # in processes of their own, for they tell their peak memory
         subprocess.run([sys.executable, "-m", "tests.benchmarks.lake", kind], check=True)
     load.main()

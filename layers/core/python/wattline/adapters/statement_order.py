@@ -55,7 +55,7 @@ def _moments(table: Table, rows: pa.Table) -> "pa.Array[Any]":
 
     Raises ArrowInvalid where that does not fit 63 bits: a month in milliseconds takes 32 of them.
     """
-    moments = pa.array([0] * len(rows), pa.int64())
+    moments: pa.Array[Any] = pa.array([0] * len(rows), pa.int64())
     for name in table.sort:
         ranks = _ranks(rows[name].combine_chunks())
         moments = pc.add_checked(pc.multiply_checked(moments, (pc.max(ranks).as_py() or 0) + 1), ranks)
