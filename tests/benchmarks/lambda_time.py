@@ -5,6 +5,7 @@ import json
 import os
 from typing import Any
 
+import pyarrow as pa
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
@@ -12,7 +13,7 @@ from tests.benchmarks.energy import START_MS, silenced
 from tests.benchmarks.fleet import readings
 from tests.benchmarks.tables import median_cpu_ms
 from tests.http_events import call, request
-from wattline.adapters.parquet_lake import landing_object
+from wattline.adapters.parquet_files import arrow_rows, landing_object
 from wattline.batches import Batch, decode, encode
 from wattline.domain.fleet import Heartbeat, HeartbeatStatement, Kind
 from wattline.services.fleet import heartbeat_batch
@@ -61,7 +62,11 @@ def writer_ms(size: int) -> float:
     batch = heartbeat_batch(Kind.VEHICLE, said)
     parts = [Batch(batch.table, batch.rows[first : first + size]) for first in range(0, len(said), size)]
     bodies = [body for part in parts for body in encode(part)]
-    flush = lambda: landing_object(batch.table, [row for body in bodies for row in decode(body).rows])  # noqa: E731
+
+    def flush() -> bytes:
+        parts = [arrow_rows(batch.table, decode(body).rows) for body in bodies]
+        return landing_object(batch.table, pa.concat_tables(parts).unify_dictionaries())
+
     return median_cpu_ms(flush, runs=10) / 3
 
 

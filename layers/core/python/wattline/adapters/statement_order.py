@@ -4,11 +4,9 @@ Millions of rows pass here. So texts stay dictionary codes, rows are ordered by 
 rows that share a moment of a device with another are compared column by column.
 """
 
-from typing import Any
-
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from wattline.adapters.arrow import Array, pc
 from wattline.adapters.parquet_files import arrow_schema
 from wattline.tables import HEARTBEATS, Kind, Table
 
@@ -36,7 +34,7 @@ def in_order(table: Table, rows: pa.Table) -> pa.Table:
     return ordered.set_column(ordered.column_names.index(SEQ), rows.schema.field(SEQ), seq)
 
 
-def distinct(rows: pa.Table) -> "pa.BooleanArray":
+def distinct(rows: pa.Table) -> Array:
     """Which of sorted rows differ from the one before in any column but `seq`; the others are deliveries repeated.
 
     A statement that repeats earlier values later is kept. One between the two may still be on its way, or, where
@@ -50,12 +48,12 @@ def distinct(rows: pa.Table) -> "pa.BooleanArray":
     return pa.concat_arrays([pa.array([True] * min(1, len(rows)), pa.bool_()), pc.invert(repeated)])
 
 
-def _moments(table: Table, rows: pa.Table) -> "pa.Array[Any]":
+def _moments(table: Table, rows: pa.Table) -> Array:
     """A number for each row that orders as the table's sort does up to its first time: device rank, then time.
 
     Raises ArrowInvalid where that does not fit 63 bits: a month in milliseconds takes 32 of them.
     """
-    moments: pa.Array[Any] = pa.array([0] * len(rows), pa.int64())
+    moments: Array = pa.array([0] * len(rows), pa.int64())
     for name in table.sort:
         ranks = _ranks(rows[name].combine_chunks())
         moments = pc.add_checked(pc.multiply_checked(moments, (pc.max(ranks).as_py() or 0) + 1), ranks)
@@ -64,7 +62,7 @@ def _moments(table: Table, rows: pa.Table) -> "pa.Array[Any]":
     return moments
 
 
-def _ranks(column: "pa.Array[Any]") -> "pa.Array[Any]":
+def _ranks(column: Array) -> Array:
     """Whole numbers from 0 that order as the values do."""
     if pa.types.is_timestamp(column.type):
         times = column.cast(pa.int64())
@@ -73,14 +71,14 @@ def _ranks(column: "pa.Array[Any]") -> "pa.Array[Any]":
     return pc.subtract(pc.rank(texts.dictionary, tiebreaker="dense").cast(pa.int64()), 1).take(texts.indices)
 
 
-def _shared(moments: "pa.Array[Any]") -> "pa.BooleanArray":
+def _shared(moments: Array) -> Array:
     """Of sorted moments, which equal the one before or after."""
     like_before = pc.equal(moments[1:], moments[:-1])
     none = pa.array([False] * min(1, len(moments)), pa.bool_())
     return pc.or_(pa.concat_arrays([none, like_before]), pa.concat_arrays([like_before, none]))
 
 
-def _settled(table: Table, rows: pa.Table, order: Any, shared: "pa.BooleanArray") -> Any:
+def _settled(table: Table, rows: pa.Table, order: Array, shared: Array) -> Array:
     """The order with the rows of shared moments sorted by all columns, and without the copies among them."""
     places = order.filter(shared)
     among = rows.take(places).cast(arrow_schema(table))
