@@ -13,12 +13,15 @@ from botocore.config import Config
 from infra.local.cloud import LocalCloud
 from infra.local.processes import free_port
 from tests.e2e.api import Api, Deployment
+from tests.localstack.cloud import HostModeLocalStack
+
+CLOUDS = {"ministack": LocalCloud, "localstack": HostModeLocalStack}
 
 
 @pytest.fixture(scope="session")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     state: Path = tmp_path_factory.mktemp("local-cloud")
-    cloud = LocalCloud(state, free_port(), free_port())
+    cloud = CLOUDS[request.config.getoption("--target")](state, free_port(), free_port())
     try:
         outputs = cloud.up(print)
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=outputs["region"])
