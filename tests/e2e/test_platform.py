@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
@@ -97,12 +98,13 @@ def bodies(events: list[Event]) -> list[str]:
     return sorted(record["body"] for event in events for record in event["Records"])
 
 
+@pytest.mark.capability("batches")
 def test_of_a_batch_only_the_failed_messages_come_back_and_end_as_dead_letters(
     deployment: Deployment, recorder: Recorder
 ) -> None:
     dead = new_queue(deployment)
     redrive = json.dumps({"deadLetterTargetArn": dead.arn, "maxReceiveCount": 2})
-    work = new_queue(deployment, {"VisibilityTimeout": "1", "RedrivePolicy": redrive})
+    work = new_queue(deployment, {"VisibilityTimeout": "6", "RedrivePolicy": redrive})
     for body in ("good", "fail"):
         work.sqs.send_message(QueueUrl=work.url, MessageBody=body)
     deployment.client("lambda").create_event_source_mapping(
@@ -120,6 +122,7 @@ def test_of_a_batch_only_the_failed_messages_come_back_and_end_as_dead_letters(
     assert bodies(recorder.until(lambda events: len(bodies(events)) >= 3)) == ["fail", "fail", "good"]
 
 
+@pytest.mark.capability("notifications")
 def test_objects_under_a_prefix_and_suffix_are_told_to_a_queue(deployment: Deployment) -> None:
     s3, queue, bucket = deployment.client("s3"), new_queue(deployment), f"probe-{uuid.uuid4().hex[:12]}"
     s3.create_bucket(Bucket=bucket)
@@ -141,6 +144,7 @@ def test_objects_under_a_prefix_and_suffix_are_told_to_a_queue(deployment: Deplo
     assert found[0]["eTag"]
 
 
+@pytest.mark.capability("streams")
 def test_changes_of_a_table_reach_a_function_if_the_filter_lets_them(
     deployment: Deployment, recorder: Recorder
 ) -> None:
@@ -172,6 +176,7 @@ def test_changes_of_a_table_reach_a_function_if_the_filter_lets_them(
     assert images == [item("R#1"), item("R#2")]
 
 
+@pytest.mark.capability("topics")
 def test_a_published_event_reaches_a_subscribed_queue(deployment: Deployment) -> None:
     sns, queue = deployment.client("sns"), new_queue(deployment)
     topic = sns.create_topic(Name=f"probe-{uuid.uuid4().hex[:12]}")["TopicArn"]
@@ -182,6 +187,7 @@ def test_a_published_event_reaches_a_subscribed_queue(deployment: Deployment) ->
     assert messages == [{"event_id": "1"}]
 
 
+@pytest.mark.capability("schedules")
 def test_a_rule_invokes_its_function_on_schedule(deployment: Deployment, recorder: Recorder) -> None:
     events, name = deployment.client("events"), f"probe-{uuid.uuid4().hex[:12]}"
     deployment.client("lambda").add_permission(
@@ -198,6 +204,7 @@ def test_a_rule_invokes_its_function_on_schedule(deployment: Deployment, recorde
     assert event["region"] == REGION
 
 
+@pytest.mark.capability("items")
 def test_a_transaction_whose_condition_fails_writes_nothing(deployment: Deployment) -> None:
     dynamodb, table, name = deployment.client("dynamodb"), deployment.outputs["hot_table"], uuid.uuid4().hex
     keys = [{"pk": {"S": f"PROBE#{name}"}, "sk": {"S": sk}} for sk in ("a", "b")]
@@ -208,3 +215,20 @@ def test_a_transaction_whose_condition_fails_writes_nothing(deployment: Deployme
     codes = [reason["Code"] for reason in refused.value.response["CancellationReasons"]]
     assert codes == ["None", "ConditionalCheckFailed"]
     assert "Item" not in dynamodb.get_item(TableName=table, Key=keys[0])
+
+
+@pytest.mark.capability("loopback")
+def test_everything_that_was_started_listens_on_this_machine_only(deployment: Deployment) -> None:
+    leaders = [path.read_text().split()[0] for path in deployment.state.glob("*.pid")]
+    assert len(leaders) == 2
+    # Each was started as the leader of a session; what it started itself, such as functions, is in that session.
+    started = _lines("ps", "-o", "pid=", "-s", ",".join(leaders))
+    sockets = [line for line in _lines("ss", "-Hltnp") if any(f"pid={pid.strip()}," in line for pid in started)]
+    listening = [line.split()[3] for line in sockets]
+    for address in ("endpoint_url", "athena_url"):
+        assert deployment.outputs[address].removeprefix("http://") in listening
+    assert [address for address in listening if not address.startswith("127.0.0.1:")] == []
+
+
+def _lines(*command: str) -> list[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
