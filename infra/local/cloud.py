@@ -69,6 +69,10 @@ class LocalCloud:
         """Where the emulator serves the stage; the stack's own output names an address on AWS."""
         return f"{self.endpoint_url}/restapis/{api_id}/local/_user_request_"
 
+    def function_addresses(self) -> dict[str, str]:
+        """Where functions find AWS and Athena, as context for the CDK app."""
+        return {"endpoint_url": self.endpoint_url, "athena_url": self.athena_url}
+
     def client_environment(self) -> dict[str, str]:
         """The variables under which AWS clients on this machine speak to this cloud."""
         return {
@@ -168,8 +172,7 @@ class LocalCloud:
             "jwt_issuer": tokens.ISSUER,
             "jwt_audience": tokens.AUDIENCE,
             "jwks": tokens.jwks(self.state),
-            "athena_url": self.athena_url,
-            "endpoint_url": self.endpoint_url,
+            **self.function_addresses(),
         }
         options = ["--app", f"{sys.executable} -m infra.app", "--output", str(self.state / "cdk.out")]
         return options + [word for key, value in context.items() for word in ("-c", f"{key}={value}")]
