@@ -1,5 +1,6 @@
 # Everything a developer does; `make help` lists the targets.
 PYTHON ?= python3
+TARGET ?= ministack
 PORT ?= 4566
 ATHENA_PORT ?= 4567
 SCOPES ?= telemetry:write telemetry:read reports:run
@@ -24,7 +25,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-anno
 LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down deploy token simulate drop compact test test-localstack targets lint format bench layers openapi lock clean
+.PHONY: help install up down deploy token simulate drop compact test test-localstack docker-mounts targets lint format bench layers openapi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,11 +46,11 @@ infra/node_modules/.installed: infra/package-lock.json
 	@cd infra && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-up: install ## start the local cloud, deploy, post sample data, print how to use it (PORT=, ATHENA_PORT=)
-	@$(BIN)/python -m infra.local up --port $(PORT) --athena-port $(ATHENA_PORT)
+up: install $(if $(filter localstack,$(TARGET)),docker-mounts) ## start the local cloud, deploy, post sample data, print how to use it (PORT=, ATHENA_PORT=, TARGET=localstack: with Docker)
+	@$(BIN)/python -m infra.local up --target $(TARGET) --port $(PORT) --athena-port $(ATHENA_PORT)
 
 down: ## stop what `make up` started
-	@test ! -x $(BIN)/python || $(BIN)/python -m infra.local down --port $(PORT) --athena-port $(ATHENA_PORT)
+	@test ! -x $(BIN)/python || $(BIN)/python -m infra.local down --target $(TARGET) --port $(PORT) --athena-port $(ATHENA_PORT)
 
 deploy: install layers ## deploy to AWS (ENVIRONMENT=prod JWT_ISSUER= JWT_AUDIENCE= JWKS_URL=), with your own credentials
 	@infra/node_modules/.bin/cdk deploy --all --no-notices -c environment="$(ENVIRONMENT)" -c jwt_issuer="$(JWT_ISSUER)" \
@@ -66,7 +67,7 @@ drop: install ## put a file into the local bucket and follow its load (FILE=read
 	@$(BIN)/python -m infra.local.drop --file "$(FILE)" --kind "$(KIND)"
 
 compact: install ## compact the local history now, however little has landed
-	@$(BIN)/python -m infra.local compact --port $(PORT) --athena-port $(ATHENA_PORT)
+	@$(BIN)/python -m infra.local compact --target $(TARGET) --port $(PORT) --athena-port $(ATHENA_PORT)
 
 lint: install ## ruff, mypy and the import rules
 	@$(BIN)/ruff check .
@@ -95,6 +96,18 @@ $(LOCALSTACK_VENV)/.installed: tests/localstack/requirements.txt $(wildcard test
 	@$(BIN)/uv pip install --quiet --python $(LOCALSTACK_VENV)/bin/python --no-deps --no-build-isolation --no-index \
 		build/localstack/plugin
 	@touch $@
+
+# What docker-compose.yml mounts: our plugin for LocalStack, and all that functions import, for this machine's processor.
+PROCESSOR = $(subst arm64,aarch64,$(shell uname -m))
+docker-mounts: install
+	@echo "building what LocalStack mounts"
+	@rm -rf build/localstack/plugin build/localstack/site build/localstack/opt && mkdir -p build/localstack
+	@cp -r tests/localstack/plugin build/localstack/plugin
+	@$(BIN)/uv pip install --quiet --no-deps --python-version 3.13 --target build/localstack/site build/localstack/plugin
+	@$(BIN)/uv pip install --quiet --require-hashes --only-binary :all: --no-deps --python-version 3.13 \
+		--python-platform $(PROCESSOR)-manylinux_2_28 --target build/localstack/opt/python \
+		-r layers/core_deps/requirements.txt -r layers/parquet_deps/requirements.txt
+	@cp -r layers/core/python/wattline build/localstack/opt/python/
 
 targets: install ## write the table of docs/targets.md anew
 	@$(BIN)/python -m tests.e2e.capabilities
