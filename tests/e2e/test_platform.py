@@ -6,6 +6,7 @@ import subprocess
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
@@ -183,7 +184,12 @@ def test_a_published_event_reaches_a_subscribed_queue(deployment: Deployment) ->
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.arn, Attributes={"RawMessageDelivery": "true"})
     sns.publish(TopicArn=topic, Message=json.dumps({"event_id": "1"}))
     messages: list[Event] = []
-    eventually(lambda: bool(messages.extend(queue.take()) or messages))
+
+    def arrived() -> bool:
+        messages.extend(queue.take())
+        return bool(messages)
+
+    eventually(arrived)
     assert messages == [{"event_id": "1"}]
 
 
@@ -215,6 +221,28 @@ def test_a_transaction_whose_condition_fails_writes_nothing(deployment: Deployme
     codes = [reason["Code"] for reason in refused.value.response["CancellationReasons"]]
     assert codes == ["None", "ConditionalCheckFailed"]
     assert "Item" not in dynamodb.get_item(TableName=table, Key=keys[0])
+
+
+@pytest.mark.capability("items")
+def test_of_transactions_at_once_that_exclude_each_other_one_is_taken(deployment: Deployment) -> None:
+    dynamodb, table = deployment.client("dynamodb"), deployment.outputs["hot_table"]
+
+    def outcomes(key: str) -> list[bool]:
+        item = {"pk": {"S": f"PROBE#{key}"}, "sk": {"S": "lock"}}
+        put = {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
+
+        def take(_: int) -> bool:
+            try:
+                dynamodb.transact_write_items(TransactItems=[{"Put": put}])
+            except dynamodb.exceptions.TransactionCanceledException:
+                return False
+            return True
+
+        return sorted(threads.map(take, range(4)))
+
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(10):
+            assert outcomes(uuid.uuid4().hex) == [False, False, False, True]
 
 
 @pytest.mark.capability("loopback")
