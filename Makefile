@@ -1,5 +1,6 @@
 # Everything a developer does; `make help` lists the targets.
 PYTHON ?= python3
+TARGET ?= ministack
 PORT ?= 4566
 ATHENA_PORT ?= 4567
 SCOPES ?= telemetry:write telemetry:read reports:run
@@ -10,6 +11,12 @@ MINUTES ?= 120
 RATE ?= 0
 SEED ?= 1
 
+# LocalStack without Docker is of March 2026 and runs on this Python only.
+PYTHON_313 ?= $(shell for each in python3.13 "$$(pyenv prefix 3.13 2>/dev/null)/bin/python3.13"; do \
+	"$$each" -c "" 2>/dev/null && echo "$$each" && break; done)
+LOCALSTACK_VENV := .venv-localstack
+LOCALSTACK_DATE := 2026-03-15
+
 VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/core/python
@@ -18,7 +25,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-anno
 LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down deploy token simulate drop compact test lint format bench layers openapi lock clean
+.PHONY: help install up down deploy token simulate drop compact test test-localstack docker-mounts targets lint format bench layers openapi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,11 +46,11 @@ infra/node_modules/.installed: infra/package-lock.json
 	@cd infra && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-up: install ## start the local cloud, deploy, post sample data, print how to use it (PORT=, ATHENA_PORT=)
-	@$(BIN)/python -m infra.local up --port $(PORT) --athena-port $(ATHENA_PORT)
+up: install $(if $(filter localstack,$(TARGET)),docker-mounts) ## start the local cloud, deploy, post sample data, print how to use it (PORT=, ATHENA_PORT=, TARGET=localstack: with Docker)
+	@$(BIN)/python -m infra.local up --target $(TARGET) --port $(PORT) --athena-port $(ATHENA_PORT)
 
 down: ## stop what `make up` started
-	@test ! -x $(BIN)/python || $(BIN)/python -m infra.local down --port $(PORT) --athena-port $(ATHENA_PORT)
+	@test ! -x $(BIN)/python || $(BIN)/python -m infra.local down --target $(TARGET) --port $(PORT) --athena-port $(ATHENA_PORT)
 
 deploy: install layers ## deploy to AWS (ENVIRONMENT=prod JWT_ISSUER= JWT_AUDIENCE= JWKS_URL=), with your own credentials
 	@infra/node_modules/.bin/cdk deploy --all --no-notices -c environment="$(ENVIRONMENT)" -c jwt_issuer="$(JWT_ISSUER)" \
@@ -60,7 +67,7 @@ drop: install ## put a file into the local bucket and follow its load (FILE=read
 	@$(BIN)/python -m infra.local.drop --file "$(FILE)" --kind "$(KIND)"
 
 compact: install ## compact the local history now, however little has landed
-	@$(BIN)/python -m infra.local compact --port $(PORT) --athena-port $(ATHENA_PORT)
+	@$(BIN)/python -m infra.local compact --target $(TARGET) --port $(PORT) --athena-port $(ATHENA_PORT)
 
 lint: install ## ruff, mypy and the import rules
 	@$(BIN)/ruff check .
@@ -74,6 +81,36 @@ format: install ## mend what ruff can mend
 
 test: lint layers ## the whole gate: lint, then every test
 	@$(BIN)/pytest tests
+	@if [ -n "$(PYTHON_313)$(CI)" ]; then $(MAKE) --no-print-directory test-localstack; \
+		else echo "there is no Python 3.13 here: the tests on LocalStack were left out"; fi
+
+test-localstack: install $(LOCALSTACK_VENV)/.installed ## the end-to-end tests on LocalStack, without Docker (PYTHON_313=)
+	@$(BIN)/pytest tests/e2e --target localstack
+
+$(LOCALSTACK_VENV)/.installed: tests/localstack/requirements.txt $(wildcard tests/localstack/plugin/*.toml tests/localstack/plugin/hostmode/*.py) | install
+	@test -n "$(PYTHON_313)" || { echo "LocalStack without Docker needs Python 3.13; say make PYTHON_313=<python>"; exit 1; }
+	@echo "installing LocalStack into $(LOCALSTACK_VENV)"
+	@"$(PYTHON_313)" -m venv --clear $(LOCALSTACK_VENV)
+	@$(BIN)/uv pip sync --quiet --python $(LOCALSTACK_VENV)/bin/python --require-hashes tests/localstack/requirements.txt
+	@rm -rf build/localstack && mkdir -p build/localstack && cp -r tests/localstack/plugin build/localstack/plugin
+	@$(BIN)/uv pip install --quiet --python $(LOCALSTACK_VENV)/bin/python --no-deps --no-build-isolation --no-index \
+		build/localstack/plugin
+	@touch $@
+
+# What docker-compose.yml mounts: our plugin for LocalStack, and all that functions import, for this machine's processor.
+PROCESSOR = $(subst arm64,aarch64,$(shell uname -m))
+docker-mounts: install
+	@echo "building what LocalStack mounts"
+	@rm -rf build/localstack/plugin build/localstack/site build/localstack/opt && mkdir -p build/localstack
+	@cp -r tests/localstack/plugin build/localstack/plugin
+	@$(BIN)/uv pip install --quiet --no-deps --python-version 3.13 --target build/localstack/site build/localstack/plugin
+	@$(BIN)/uv pip install --quiet --require-hashes --only-binary :all: --no-deps --python-version 3.13 \
+		--python-platform $(PROCESSOR)-manylinux_2_28 --target build/localstack/opt/python \
+		-r layers/core_deps/requirements.txt -r layers/parquet_deps/requirements.txt
+	@cp -r layers/core/python/wattline build/localstack/opt/python/
+
+targets: install ## write the table of docs/targets.md anew
+	@$(BIN)/python -m tests.e2e.capabilities
 
 bench: install ## run the benchmarks and print their tables
 	@$(BIN)/python -m tests.benchmarks
@@ -96,7 +133,9 @@ lock: install ## resolve the dependencies anew
 	@grep '^uv==' infra/requirements.txt | cut -d' ' -f1 | $(COMPILE) --universal --python-version 3.11 - -o infra/requirements-uv.txt
 	@for layer in core_deps parquet_deps; do \
 		$(COMPILE) $(LAMBDA) -c infra/requirements.txt layers/$$layer/requirements.in -o layers/$$layer/requirements.txt; done
+	@$(COMPILE) --python-version 3.13 --python-platform x86_64-manylinux_2_28 --exclude-newer $(LOCALSTACK_DATE) \
+		tests/localstack/requirements.in -o tests/localstack/requirements.txt
 	@cd infra && npm install --package-lock-only --no-audit --no-fund
 
 clean: down ## stop the local stack and remove everything that was built or installed
-	@rm -rf $(VENV) build .local infra/node_modules
+	@rm -rf $(VENV) $(LOCALSTACK_VENV) build .local infra/node_modules

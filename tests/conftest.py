@@ -16,6 +16,11 @@ ENVIRONMENT = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declared here, as options of folders further down are unknown when pytest is told to run all of `tests`."""
+    parser.addoption("--target", choices=["ministack", "localstack"], default="ministack", help="of end-to-end tests")
+
+
 # Powertools reads its variables when a function is imported, before any fixture.
 os.environ.update(ENVIRONMENT)
 

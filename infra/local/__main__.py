@@ -7,16 +7,18 @@ from pathlib import Path
 
 from infra.local import samples, tokens
 from infra.local.cloud import ROOT, LocalCloud
+from infra.local.docker import DockerLocalStack
 from infra.local.processes import LocalRunError
 from wattline.api.routes import Scope
 
 STATE = ROOT / ".local"
+CLOUDS = {"ministack": LocalCloud, "localstack": DockerLocalStack}
 
 
 def main() -> int:
     """Exit code 0, or 1 with a message that says what to do."""
     arguments = _arguments()
-    cloud = LocalCloud(STATE, arguments.port, arguments.athena_port)
+    cloud = CLOUDS[arguments.target](STATE, arguments.port, arguments.athena_port)
     try:
         match arguments.command:
             case "up":
@@ -37,6 +39,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=["up", "down", "token", "compact"])
+    parser.add_argument("--target", choices=CLOUDS, default="ministack")
     parser.add_argument("--port", type=int, default=4566)
     parser.add_argument("--athena-port", type=int, default=4567)
     parser.add_argument("--scopes", default=" ".join(scope.value for scope in Scope))

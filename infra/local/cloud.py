@@ -1,4 +1,7 @@
-"""The local cloud: MiniStack and the Athena endpoint in the background, and the real CDK app deployed on them."""
+"""The local cloud: an emulator of AWS and the Athena endpoint in the background, and the real CDK app deployed on them.
+
+The emulator is MiniStack; a subclass of LocalCloud says what is different about another.
+"""
 
 import json
 import os
@@ -28,7 +31,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class LocalCloud:
-    """One local cloud: its state folder and its two ports. Several can run side by side."""
+    """One local cloud, on MiniStack: its state folder and its two ports. Several can run side by side."""
 
     state: Path
     port: int
@@ -50,7 +53,7 @@ class LocalCloud:
         return f"{NAME}-{ACCOUNT}-{REGION}"
 
     @property
-    def ministack(self) -> Service:
+    def emulator(self) -> Service:
         """Everything but Athena."""
         command = [sys.executable, "-m", "ministack"]
         return Service("ministack", self.port, command, self.state, "PORT")
@@ -61,6 +64,14 @@ class LocalCloud:
         command = [sys.executable, "-m", "infra.local.athena", "--port", str(self.athena_port)]
         command += ["--bucket", self.bucket, "--workgroup", NAME, "--database", NAME.replace("-", "_")]
         return Service("athena", self.athena_port, command, self.state, "ATHENA_PORT")
+
+    def api_url(self, api_id: str) -> str:
+        """Where the emulator serves the stage; the stack's own output names an address on AWS."""
+        return f"{self.endpoint_url}/restapis/{api_id}/local/_user_request_"
+
+    def function_addresses(self) -> dict[str, str]:
+        """Where functions find AWS and Athena, as context for the CDK app."""
+        return {"endpoint_url": self.endpoint_url, "athena_url": self.athena_url}
 
     def client_environment(self) -> dict[str, str]:
         """The variables under which AWS clients on this machine speak to this cloud."""
@@ -76,23 +87,32 @@ class LocalCloud:
 
     def up(self, progress: Progress) -> dict[str, str]:
         """Start what does not run, deploy, and answer with the outputs. Raises LocalRunError."""
-        fresh = not self.ministack.is_running()
+        fresh = not self.is_running()
+        self.start(progress)
+        if fresh:
+            progress("cdk bootstrap")
+            # From elsewhere, or it would synthesize the app to look for more accounts.
+            self._cdk(["bootstrap", f"aws://{ACCOUNT}/{REGION}"], self.state)
+        progress("cdk deploy")
+        outputs_file = self.state / "cdk-outputs.json"
+        self._cdk(["deploy", "--all", "--outputs-file", str(outputs_file), *self._app()], ROOT)
+        return self._write_outputs(json.loads(outputs_file.read_text()))
+
+    def is_running(self) -> bool:
+        """Whether the emulator runs; Athena keeps nothing that could be lost."""
+        return self.emulator.is_running()
+
+    def start(self, progress: Progress) -> None:
+        """Start what does not run, without deploying."""
         progress(f"starting the local cloud on {self.endpoint_url}")
-        self.ministack.start(self._ministack_environment())
+        self.emulator.start(self.emulator_environment())
         progress(f"starting the local Athena on {self.athena_url}")
         self.athena.stop()  # it keeps nothing, and a new one knows the tables as they are now
         self.athena.start(self.process_environment())
-        if fresh:
-            progress("cdk bootstrap")
-            self._cdk(["bootstrap", f"aws://{ACCOUNT}/{REGION}"])
-        progress("cdk deploy")
-        outputs_file = self.state / "cdk-outputs.json"
-        self._cdk(["deploy", "--all", "--outputs-file", str(outputs_file)])
-        return self._write_outputs(json.loads(outputs_file.read_text()))
 
     def compact(self) -> str:
         """Run the compactor now, on every marked partition however little landed; what it says it did."""
-        if not self.ministack.is_running():
+        if not self.is_running():
             raise LocalRunError("the local stack does not run; start it with `make up`")
         client = boto3.client(
             "lambda",
@@ -106,10 +126,14 @@ class LocalCloud:
         return answer["Payload"].read().decode()
 
     def down(self) -> list[str]:
-        """End both processes; the names of those that ran."""
-        ended = [service.name for service in (self.athena, self.ministack) if service.stop()]
+        """End everything; the names of what ran."""
+        ended = self.stop()
         (self.state / "outputs.json").unlink(missing_ok=True)
         return ended
+
+    def stop(self) -> list[str]:
+        """End both processes; the names of those that ran."""
+        return [service.name for service in (self.athena, self.emulator) if service.stop()]
 
     def process_environment(self) -> dict[str, str]:
         """Nothing of the caller's environment: a stray AWS profile must not lead to a real account."""
@@ -122,24 +146,38 @@ class LocalCloud:
             **self.client_environment(),
         }
 
-    def _ministack_environment(self) -> dict[str, str]:
-        """Without our PYTHONPATH: functions must find wattline in their layer."""
-        scratch = self.state / "tmp"
-        if not self.ministack.is_running():  # a running one keeps its functions there
-            shutil.rmtree(scratch, ignore_errors=True)
-            scratch.mkdir(parents=True)
-        environment = self.process_environment()
-        del environment["PYTHONPATH"]
-        return environment | {
+    def emulator_environment(self) -> dict[str, str]:
+        """What the emulator is started with."""
+        return self.sandbox() | {
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_HOST": HOST,
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
-            "TMPDIR": str(scratch),
         }
 
-    def _cdk(self, arguments: Sequence[str]) -> None:
+    def sandbox(self) -> dict[str, str]:
+        """An emulator's own scratch folder, and not our PYTHONPATH: functions must find wattline in their layer."""
+        scratch = self.state / "tmp"
+        if not self.is_running():  # a running one keeps its functions there
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir(parents=True)
+        environment = self.process_environment() | {"TMPDIR": str(scratch)}
+        del environment["PYTHONPATH"]
+        return environment
+
+    def _app(self) -> list[str]:
+        context = {
+            "environment": "local",
+            "jwt_issuer": tokens.ISSUER,
+            "jwt_audience": tokens.AUDIENCE,
+            "jwks": tokens.jwks(self.state),
+            **self.function_addresses(),
+        }
+        options = ["--app", f"{sys.executable} -m infra.app", "--output", str(self.state / "cdk.out")]
+        return options + [word for key, value in context.items() for word in ("-c", f"{key}={value}")]
+
+    def _cdk(self, arguments: Sequence[str], folder: Path) -> None:
         node = shutil.which("node")
         if node is None:
             raise LocalRunError("node is not installed; wattline's infrastructure needs Node.js 20 or later")
@@ -148,23 +186,13 @@ class LocalCloud:
             "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
             "CDK_DISABLE_CLI_TELEMETRY": "true",
         }
-        context = {
-            "environment": "local",
-            "jwt_issuer": tokens.ISSUER,
-            "jwt_audience": tokens.AUDIENCE,
-            "jwks": tokens.jwks(self.state),
-            "athena_url": self.athena_url,
-            "endpoint_url": self.endpoint_url,
-        }
-        command = [str(ROOT / "infra" / "node_modules" / ".bin" / "cdk"), *arguments]
-        command += ["--app", f"{sys.executable} -m infra.app", "--output", str(self.state / "cdk.out"), "--no-notices"]
-        command += [word for key, value in context.items() for word in ("-c", f"{key}={value}")]
+        command = [str(ROOT / "infra" / "node_modules" / ".bin" / "cdk"), *arguments, "--no-notices"]
         log = self.state / "cdk.log"
         with log.open("ab") as output:
             try:
                 subprocess.run(
                     command,
-                    cwd=ROOT,
+                    cwd=folder,
                     env=environment,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
@@ -178,8 +206,7 @@ class LocalCloud:
     def _write_outputs(self, stacks: dict[str, Any]) -> dict[str, str]:
         api_id = stacks[f"{NAME}-api"]["ApiId"]
         outputs = {
-            # Where this emulator serves a stage; the stack's own output names an address on AWS.
-            "api_url": f"{self.endpoint_url}/restapis/{api_id}/local/_user_request_",
+            "api_url": self.api_url(api_id),
             "token": tokens.mint(self.state, [scope.value for scope in Scope]),
             "bucket": stacks[f"{NAME}-data"]["BucketName"],
             "hot_table": stacks[f"{NAME}-data"]["HotTableName"],

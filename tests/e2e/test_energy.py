@@ -36,6 +36,7 @@ def test_five_minute_power_is_averaged_and_a_part_says_so(api: Api) -> None:
     assert (second["value"], second["coverage"], second["quality"]) == (1.5, pytest.approx(1 / 3), "partial")
 
 
+@pytest.mark.capability("history")
 def test_hot_history_and_both_give_one_answer(api: Api, deployment: Deployment) -> None:
     ship = new_ship()
     api.post_energy(ship, "kWh", series(at(0), timedelta(hours=1), [8, 20, 14]))

@@ -46,6 +46,7 @@ def test_live_states_follow_the_latest_heartbeat_and_the_fleet_is_listed(api: Ap
     assert api.http.get(f"/v1/vehicles/{name}").json()["charging"] is False
 
 
+@pytest.mark.capability("items")
 def test_of_links_that_overlap_and_are_put_at_once_one_is_taken(api: Api) -> None:
     name = new_ship()
 

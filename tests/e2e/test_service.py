@@ -39,6 +39,7 @@ def unsigned(deployment: Deployment) -> str:
     return jwt.encode(claims, "", algorithm="none", headers={"kid": "local"})
 
 
+@pytest.mark.capability("authorizer", "gateway-responses")
 @pytest.mark.parametrize("bad", [None, expired, for_another_audience, unsigned, lambda _: "garbage"])
 def test_without_a_good_token_every_protected_route_is_401(deployment: Deployment, bad: object) -> None:
     token = bad(deployment) if callable(bad) else None
@@ -74,6 +75,7 @@ def test_a_body_over_the_limit_is_413(api: Api) -> None:
     assert "drops/" in answer.json()["detail"]
 
 
+@pytest.mark.capability("routes", "layers")
 def test_health_docs_and_the_document_are_public(deployment: Deployment) -> None:
     with with_token(deployment, None) as anyone:
         assert anyone.http.get("/health").json()["status"] in ("ok", "degraded")
@@ -82,6 +84,7 @@ def test_health_docs_and_the_document_are_public(deployment: Deployment) -> None
     assert "/data" in document["paths"]
 
 
+@pytest.mark.capability("batches")
 def test_a_message_nobody_can_read_ends_in_the_dead_letter_queue_and_health_says_so(
     api: Api, deployment: Deployment
 ) -> None:

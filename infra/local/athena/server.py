@@ -240,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet: the caller sees the answers."""
 
 
-def serve(athena: Athena, port: int) -> ThreadingHTTPServer:
-    """A server on 127.0.0.1; call its `serve_forever`. Port 0 takes a free one."""
+def serve(athena: Athena, port: int, host: str = "127.0.0.1") -> ThreadingHTTPServer:
+    """A server; call its `serve_forever`. Port 0 takes a free one. Another host is for containers only."""
     handler = type("AthenaHandler", (_Handler,), {"athena": athena})
-    return ThreadingHTTPServer(("127.0.0.1", port), handler)
+    return ThreadingHTTPServer((host, port), handler)
