@@ -12,7 +12,7 @@ from wattline.domain.instants import DAY_MS, INTERVAL_MS, parse_instant
 from wattline.domain.registers import RegisterBucket, Run, differences
 
 START = parse_instant("2024-01-01T00:00:00Z")
-SEEDS = range(20)
+SEEDS = range(12)
 
 
 def timeline(samples: list[Sample]) -> list[Quarter]:
@@ -34,7 +34,7 @@ def years() -> list[Degradation]:
 
 
 def test_the_intervals_of_a_year_cover_the_truth(years: list[Degradation]) -> None:
-    """Of 20 intervals of 95 %, at least 17 do in 98 of 100 cases; the seeds are fixed, so the count is."""
+    """Of 12 intervals of 95 %, at least 10 do in 98 of 100 cases; the seeds are fixed, and with them the count."""
     truth = Truth()
     loss = -truth.capacity_kwh * truth.fade_percent / 100
     covered = {"capacity": 0, "change": 0, "health": 0}
@@ -47,7 +47,7 @@ def test_the_intervals_of_a_year_cover_the_truth(years: list[Degradation]) -> No
         covered["change"] += found.change.low <= loss <= found.change.high
         first = truth.capacity_after(found.first_ms - START)
         covered["health"] += health.change.low <= 100 * loss / first <= health.change.high
-    assert all(count >= 17 for count in covered.values()), covered
+    assert all(count >= 10 for count in covered.values()), covered
 
 
 def test_the_intervals_are_narrow_enough_to_say_something(years: list[Degradation]) -> None:
@@ -61,7 +61,7 @@ def test_the_intervals_are_narrow_enough_to_say_something(years: list[Degradatio
 
 
 def test_efficiency_energy_and_cycles_are_those_of_the_model(years: list[Degradation]) -> None:
-    for seed, year in enumerate(years[:5]):
+    for seed, year in enumerate(years[:2]):
         samples = list(simulate(Truth(), start_ms=START, days=365, seed=seed))
         assert year.efficiency is not None
         assert year.efficiency.ratio == pytest.approx(Truth().efficiency, abs=0.003)
@@ -88,11 +88,11 @@ def test_efficiency_energy_and_cycles_are_those_of_the_model(years: list[Degrada
 )
 def test_other_batteries_are_covered_too(truth: Truth) -> None:
     covered = 0
-    for seed in range(6):
+    for seed in range(4):
         found = aged(truth, seed, 120).capacity
         assert found is not None
         covered += found.mean.low <= truth.capacity_after(found.mean_ms - START) <= found.mean.high
-    assert covered >= 5
+    assert covered >= 3
 
 
 def test_a_battery_that_does_not_age_is_not_said_to(years: list[Degradation]) -> None:
@@ -192,7 +192,8 @@ def test_exact_swings_give_the_exact_capacity() -> None:
     ]
     found = capacity(list(swings(days)))
     assert found is not None
-    assert (found.mean.value, found.swings) == (pytest.approx(200), 40)
+    assert found.mean.value == pytest.approx(200)
+    assert found.swings == 40
     assert found.mean.high - found.mean.low < 1e-6
     assert found.change is not None
     assert found.change.value == pytest.approx(0, abs=1e-6)
@@ -209,7 +210,8 @@ def test_efficiency_is_taken_between_equal_charges_only() -> None:
     ]
     found = degradation(cycle).efficiency
     assert found is not None
-    assert (found.ratio, found.stretches) == (pytest.approx(9 / 10), 1), "70 % to 70 % ends first"
+    assert found.stretches == 1
+    assert found.ratio == pytest.approx(9 / 10), "from 70 % to 70 %, which ends first"
     fallen = [*cycle[:2], quarter(2, energy_in=10, charge=90, fell=True), *cycle[3:]]
     assert degradation(fallen).efficiency is None
 

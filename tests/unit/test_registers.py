@@ -38,7 +38,7 @@ def stepped(before: float, after: float) -> tuple[float, float]:
     ],
 )
 def test_a_step_is_never_negative(before: float, after: float, energy: float, level: float) -> None:
-    assert stepped(before, after) == (pytest.approx(energy), pytest.approx(level))
+    assert stepped(before, after) == pytest.approx((energy, level))
 
 
 def test_after_a_small_set_back_nothing_is_counted_twice() -> None:

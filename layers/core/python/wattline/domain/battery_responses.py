@@ -1,135 +1,70 @@
-"""The responses of a battery vendor's API, judged point by point.
+"""The responses of a battery vendor's API, judged item by item.
 
 * Assets: `{"totalCount": n, "items": [{"deviceId", "description", "state"}]}`.
 * Telemetry of one asset: `{"series": [{"name", "data": [[epoch, value], ...]}]}`; the epoch is in milliseconds or in
-  seconds, and series, points and their order are whatever the vendor sends.
+  seconds, and series, points and their order are whatever the vendor sends. Each point is a statement: of several
+  about one moment the last of the response holds.
+
+Items are JSON values; the functions raise ValueError with a reason that can be shown to the sender.
 """
 
-import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from wattline.domain.batteries import CAPACITY_MICRO, MICRO, STATE_OF_CHARGE, Description, Point, is_register
+from wattline.domain.ids import ID_PATTERN
 from wattline.domain.instants import CLOCK_TOLERANCE_MS, EARLIEST_MS, MINUTE_MS, too_far_ahead
-from wattline.errors import InvalidRequest
-
-DEVICE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
-_LONGEST_NAME = 100
 
 MILLISECONDS_FROM = 10**11
 """A smaller epoch is in seconds: 10^11 s lie in the year 5138, 10^11 ms in March 1973, before there was such data."""
 
-_TEXT = 1_000
-_SHOWN = 200
+_MILLIONTH = Decimal("0.000001")
+_MOST_DIGITS = 18
+"""Before the decimal point; what is longer is not looked at any further."""
+
+LONGEST_NAME = 100
+LONGEST_TEXT = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """An item that is not taken: its position among all items of the response, why, and how it came."""
-
-    position: int
-    reason: str
-    raw: str
-
-
-@dataclass(slots=True)
-class JudgedTelemetry:
-    """The good points in the order they came, the bad ones, and how many there were in all."""
-
-    points: list[Point] = field(default_factory=list)
-    rejections: list[Rejection] = field(default_factory=list)
-    read: int = 0
-
-
-@dataclass(slots=True)
-class JudgedAssets:
-    """Descriptions by device id, the bad items, and how many there were in all."""
-
-    assets: dict[str, Description] = field(default_factory=dict)
-    rejections: list[Rejection] = field(default_factory=list)
-    read: int = 0
-
-
-def judge_assets(response: object, received_ms: int) -> JudgedAssets:
-    """Judge a list of assets. Raises InvalidRequest when it is none; of an id that is listed twice the last counts."""
-    items = response.get("items") if isinstance(response, dict) else None
-    if not isinstance(items, list):
-        raise InvalidRequest.of_field("items", 'is not a list; a response looks like {"items": [{"deviceId": ...}]}')
-    judged = JudgedAssets(read=len(items))
-    for position, item in enumerate(items):
-        try:
-            device_id = _device_id(item)
-            text, state = (_text(item.get(name), name) for name in ("description", "state"))
-            judged.assets[device_id] = Description(text, state, received_ms, position)
-        except ValueError as refusal:
-            judged.rejections.append(Rejection(position, str(refusal), _shown(item)))
-    return judged
-
-
-def _device_id(item: object) -> str:
-    if not isinstance(item, dict):
-        raise ValueError("is not an object with a deviceId")
-    found = item.get("deviceId")
-    device_id = str(found) if isinstance(found, int) and not isinstance(found, bool) else found
-    if not isinstance(device_id, str) or not DEVICE_ID.fullmatch(device_id):
-        raise ValueError(f"deviceId: must match ^{DEVICE_ID.pattern}$")
+def judge_device_id(value: object) -> str:
+    """A battery's id; an integer is taken as its decimal string."""
+    device_id = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(device_id, str) or not re.fullmatch(ID_PATTERN, device_id):
+        raise ValueError(f"deviceId: must match {ID_PATTERN}")
     return device_id
 
 
+def judge_asset(item: object, received_ms: int, seq: int) -> tuple[str, Description]:
+    """The id and the description of an asset; `seq` is its position in the list."""
+    if not isinstance(item, dict):
+        raise ValueError("is not an object with a deviceId")
+    device_id = judge_device_id(item.get("deviceId"))
+    text, state = (_text(item.get(name), name) for name in ("description", "state"))
+    return device_id, Description(text, state, received_ms, seq)
+
+
 def _text(value: object, name: str) -> str | None:
-    if value is None or (isinstance(value, str) and len(value) <= _TEXT and value.isprintable()):
+    if value is None or (isinstance(value, str) and len(value) <= LONGEST_TEXT and value.isprintable()):
         return value
-    raise ValueError(f"{name}: is not a printable text of up to {_TEXT:,} characters")
+    raise ValueError(f"{name}: is not a printable text of up to {LONGEST_TEXT:,} characters")
 
 
-def judge_telemetry(response: object, now_ms: int) -> JudgedTelemetry:
-    """Judge one asset's telemetry: a bad point costs no good one.
-
-    Raises InvalidRequest when it is no such response. Points may be unsorted and repeat each other: each is a
-    statement, and of several about one moment the last of the response holds.
-    """
-    series = response.get("series") if isinstance(response, dict) else None
-    if not isinstance(series, list):
-        raise InvalidRequest.of_field(
-            "series", 'is not a list; a response looks like {"series": [{"name": ..., "data": [[epoch, value]]}]}'
-        )
-    judged = JudgedTelemetry()
-    for each in series:
-        judge_series(each, now_ms, judged)
-    return judged
-
-
-def judge_series(series: object, now_ms: int, judged: JudgedTelemetry) -> None:
-    """Judge one series and add what it holds to `judged`. A series that cannot be read counts as one item."""
-    try:
-        metric, data = _named(series)
-    except ValueError as refusal:
-        judged.rejections.append(Rejection(judged.read, str(refusal), _shown(series)))
-        judged.read += 1
-        return
+def judge_point(metric: object, item: object, seq: int, now_ms: int) -> Point:
+    """A point of a series; `seq` is its position in the response."""
+    if not isinstance(metric, str):
+        raise ValueError("name: the series has none")
     limits = _limits(metric)
-    for seq, item in enumerate(data, judged.read):
-        try:
-            judged.points.append(_point(metric, item, seq, now_ms, limits))
-        except ValueError as refusal:
-            judged.rejections.append(Rejection(seq, f"{metric}: {refusal}", _shown(item)))
-    judged.read += len(data)
-
-
-def _named(series: object) -> tuple[str, list[object]]:
-    if not isinstance(series, dict):
-        raise ValueError("is not a series with a name and data")
-    name, data = series.get("name"), series.get("data")
-    if (
-        not isinstance(name, str)
-        or not 0 < len(name) <= _LONGEST_NAME
-        or not name.isprintable()
-        or name != name.strip()
-    ):
-        raise ValueError(f"name: is not a printable text of 1 to {_LONGEST_NAME} characters")
-    if not isinstance(data, list):
-        raise ValueError(f"{name}: data: is not a list of [epoch, value]")
-    return name, data
+    if not isinstance(item, list) or len(item) != 2:
+        raise ValueError(f"{metric}: is not a pair [epoch, value]")
+    try:
+        ts_ms, value = _instant(item[0], now_ms), _micro(item[1])
+    except ValueError as refusal:
+        raise ValueError(f"{metric}: {refusal}") from refusal
+    if not limits.least <= value <= limits.most:
+        raise ValueError(f"{metric}: {limits.reason}")
+    return Point(metric, ts_ms, value, seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +76,10 @@ class _Limits:
     reason: str
 
 
+@lru_cache(maxsize=10_000)
 def _limits(metric: str) -> _Limits:
+    if not 0 < len(metric) <= LONGEST_NAME or not metric.isprintable() or metric != metric.strip():
+        raise ValueError(f"name: is not a printable text of 1 to {LONGEST_NAME} characters")
     if metric == STATE_OF_CHARGE:
         return _Limits(0, 100 * MICRO, "value: a state of charge lies between 0 and 100 %")
     if is_register(metric):
@@ -149,20 +87,11 @@ def _limits(metric: str) -> _Limits:
     return _Limits(-CAPACITY_MICRO, CAPACITY_MICRO, "value: is beyond 999,999,999,999, the most that can be stored")
 
 
-def _point(metric: str, item: object, seq: int, now_ms: int, limits: _Limits) -> Point:
-    if not isinstance(item, list) or len(item) != 2:
-        raise ValueError("is not a pair [epoch, value]")
-    value = _micro(item[1])
-    if not limits.least <= value <= limits.most:
-        raise ValueError(limits.reason)
-    return Point(metric, _instant(item[0], now_ms), value, seq)
-
-
 def _instant(epoch: object, now_ms: int) -> int:
     """Milliseconds since 1970 of an epoch in milliseconds or seconds, cut to whole milliseconds."""
     number = _number(epoch, "time")
     ts_ms = int(number if abs(number) >= MILLISECONDS_FROM else number * 1_000)
-    if number < 0 or ts_ms < EARLIEST_MS:
+    if number < EARLIEST_MS:
         raise ValueError("time: lies before 1970, where the history begins")
     if too_far_ahead(ts_ms, now_ms):
         raise ValueError(f"time: lies more than {CLOCK_TOLERANCE_MS // MINUTE_MS} minutes ahead")
@@ -170,23 +99,16 @@ def _instant(epoch: object, now_ms: int) -> int:
 
 
 def _micro(value: object) -> int:
-    """Millionths, rounded half up. Exact for decimals of six places below 10^9, which a float tells apart."""
-    number = _number(value, "value")
-    if isinstance(number, int):
-        return number * MICRO
-    if abs(number) > CAPACITY_MICRO / MICRO + 1:  # before the multiplication, which may overflow
-        return CAPACITY_MICRO + 1 if number > 0 else -CAPACITY_MICRO - 1
-    return int(number * MICRO + 0.5) if number >= 0 else -int(-number * MICRO + 0.5)
+    """Millionths, rounded once, half away from zero."""
+    return int(_number(value, "value").quantize(_MILLIONTH, ROUND_HALF_UP).scaleb(6))
 
 
-def _number(value: object, name: str) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def _number(value: object, name: str) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError(f"{name}: is null" if value is None else f"{name}: is not a number")
-    if value - value != 0:
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    if not number.is_finite():
         raise ValueError(f"{name}: is not a finite number")
-    return value
-
-
-def _shown(item: object) -> str:
-    """An item as it came, or its beginning."""
-    return json.dumps(item, ensure_ascii=False)[:_SHOWN]
+    if number.adjusted() >= _MOST_DIGITS:
+        raise ValueError(f"{name}: has more than {_MOST_DIGITS} digits before the decimal point")
+    return number

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wattline.batches import Batch
-from wattline.domain.batteries import Battery, Description, MetricBucket, MetricPoint, Point, is_register, latest_of
+from wattline.domain.batteries import Battery, MetricBucket, MetricPoint, Point, is_register
 from wattline.domain.instants import DAY_MS
 from wattline.domain.registers import RegisterBucket, differences
 from wattline.errors import InvalidRequest, NotFound
@@ -13,17 +13,6 @@ from wattline.tables import BATTERY_TELEMETRY
 
 REGISTER_REACH_MS = DAY_MS
 """How far before a range the last reading of a register is looked for, to know the first difference."""
-
-
-def take_descriptions(assets: dict[str, Description], *, hot: HotBatteries) -> None:
-    """Make a list of assets part of what is known of the batteries. Raises TransientError; every repeat is safe."""
-    for device_id, description in assets.items():
-        hot.merge(Battery(device_id, description))
-
-
-def take_latest(device_id: str, points: Iterable[Point], received_ms: int, *, hot: HotBatteries) -> None:
-    """Show the latest of a response's points as live values, unless newer ones are known. Raises TransientError."""
-    hot.merge(latest_of(device_id, points, received_ms))
 
 
 def telemetry_batch(device_id: str, points: Iterable[Point], received_ms: int) -> Batch:
