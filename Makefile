@@ -18,7 +18,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-anno
 LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down deploy token simulate drop compact test lint format bench layers openapi lock clean
+.PHONY: help install up down deploy token simulate sync-batteries drop compact test lint format bench layers openapi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,8 @@ simulate: install ## send a fleet's heartbeats and check that they come back (VE
 
 drop: install ## put a file into the local bucket and follow its load (FILE=readings.csv KIND=vehicles)
 	@$(BIN)/python -m infra.local.drop --file "$(FILE)" --kind "$(KIND)"
+sync-batteries: install ## drop a battery vendor's responses into the local bucket (SOURCE=<folder or base URL>)
+	@$(BIN)/python -m infra.local.sync_batteries "$(SOURCE)"
 
 compact: install ## compact the local history now, however little has landed
 	@$(BIN)/python -m infra.local compact --port $(PORT) --athena-port $(ATHENA_PORT)
