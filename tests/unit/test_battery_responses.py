@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from wattline.domain.batteries import MICRO, Description, Point
-from wattline.domain.battery_responses import judge_asset, judge_point
+from wattline.domain.battery_responses import SeriesJudge, judge_asset
 from wattline.domain.instants import parse_instant
 
 NOW = parse_instant("2025-02-06T15:00:00Z")
@@ -14,7 +14,7 @@ THEN_S = 1_738_850_562
 
 
 def judged(item: Any, name: Any = "BatteryPowerW", seq: int = 0) -> Point:
-    return judge_point(name, item, seq, NOW)
+    return SeriesJudge(name, NOW).point(item, seq)
 
 
 def test_a_point_is_taken_exactly() -> None:

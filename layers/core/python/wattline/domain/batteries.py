@@ -7,6 +7,7 @@ carried as an integer of millionths, the scale of its column.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from heapq import nlargest
+from typing import NamedTuple
 
 MICRO = 10**6
 """Millionths in a unit."""
@@ -27,8 +28,7 @@ def is_register(metric: str) -> bool:
     return metric.partition("-")[0].endswith("Kwh")
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """One value of one series; `value` in millionths, `seq` its position in what was received with it."""
 
     metric: str
@@ -105,6 +105,8 @@ def latest_of(device_id: str, points: Iterable[Point], received_ms: int) -> Batt
     """What one response says of a battery's present."""
     latest: dict[str, Latest] = {}
     for point in points:
+        if point.metric in latest and point.ts_ms < latest[point.metric].ts_ms:
+            continue
         said = Latest(point.ts_ms, received_ms, point.seq, point.value)
         if point.metric not in latest or latest[point.metric].rank < said.rank:
             latest[point.metric] = said

@@ -5,17 +5,15 @@
   seconds, and series, points and their order are whatever the vendor sends. Each point is a statement: of several
   about one moment the last of the response holds.
 
-Items are JSON values; the functions raise ValueError with a reason that can be shown to the sender.
+Items are JSON values; judging raises ValueError with a reason that can be shown to the sender.
 """
 
 import re
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
 
 from wattline.domain.batteries import CAPACITY_MICRO, MICRO, STATE_OF_CHARGE, Description, Point, is_register
 from wattline.domain.ids import ID_PATTERN
-from wattline.domain.instants import CLOCK_TOLERANCE_MS, EARLIEST_MS, MINUTE_MS, too_far_ahead
+from wattline.domain.instants import CLOCK_TOLERANCE_MS, EARLIEST_MS, MINUTE_MS
 
 MILLISECONDS_FROM = 10**11
 """A smaller epoch is in seconds: 10^11 s lie in the year 5138, 10^11 ms in March 1973, before there was such data."""
@@ -51,55 +49,61 @@ def _text(value: object, name: str) -> str | None:
     raise ValueError(f"{name}: is not a printable text of up to {LONGEST_TEXT:,} characters")
 
 
-def judge_point(metric: object, item: object, seq: int, now_ms: int) -> Point:
-    """A point of a series; `seq` is its position in the response."""
+class SeriesJudge:
+    """Judges the points of one series. Without a good name the series has no good point."""
+
+    def __init__(self, metric: object, now_ms: int) -> None:
+        self._name_fault = _name_fault(metric)
+        self._metric = str(metric)
+        self._latest_ms = now_ms + CLOCK_TOLERANCE_MS
+        self._least, self._most, self._reason = _limits(self._metric)
+
+    def point(self, item: object, seq: int) -> Point:
+        """A point; `seq` is its position in the response."""
+        if self._name_fault:
+            raise ValueError(self._name_fault)
+        try:
+            if type(item) is not list or len(item) != 2:
+                raise ValueError("is not a pair [epoch, value]")
+            ts_ms, value = self._instant(item[0]), _micro(item[1])
+            if not self._least <= value <= self._most:
+                raise ValueError(self._reason)
+        except ValueError as refusal:
+            raise ValueError(f"{self._metric}: {refusal}") from refusal
+        return Point(self._metric, ts_ms, value, seq)
+
+    def _instant(self, epoch: object) -> int:
+        """Milliseconds since 1970 of an epoch in milliseconds or seconds, cut to whole milliseconds."""
+        number = epoch if type(epoch) is int else _number(epoch, "time")
+        if number < EARLIEST_MS:
+            raise ValueError("time: lies before 1970, where the history begins")
+        ts_ms = int(number if number >= MILLISECONDS_FROM else number * 1_000)
+        if ts_ms > self._latest_ms:
+            raise ValueError(f"time: lies more than {CLOCK_TOLERANCE_MS // MINUTE_MS} minutes ahead")
+        return ts_ms
+
+
+def _name_fault(metric: object) -> str | None:
     if not isinstance(metric, str):
-        raise ValueError("name: the series has none")
-    limits = _limits(metric)
-    if not isinstance(item, list) or len(item) != 2:
-        raise ValueError(f"{metric}: is not a pair [epoch, value]")
-    try:
-        ts_ms, value = _instant(item[0], now_ms), _micro(item[1])
-    except ValueError as refusal:
-        raise ValueError(f"{metric}: {refusal}") from refusal
-    if not limits.least <= value <= limits.most:
-        raise ValueError(f"{metric}: {limits.reason}")
-    return Point(metric, ts_ms, value, seq)
-
-
-@dataclass(frozen=True, slots=True)
-class _Limits:
-    """What a value of a series may be, in millionths, and how to say that it is not."""
-
-    least: int
-    most: int
-    reason: str
-
-
-@lru_cache(maxsize=10_000)
-def _limits(metric: str) -> _Limits:
+        return "name: the series has none"
     if not 0 < len(metric) <= LONGEST_NAME or not metric.isprintable() or metric != metric.strip():
-        raise ValueError(f"name: is not a printable text of 1 to {LONGEST_NAME} characters")
+        return f"name: is not a printable text of 1 to {LONGEST_NAME} characters"
+    return None
+
+
+def _limits(metric: str) -> tuple[int, int, str]:
+    """What a value of a series may be at least and at most, in millionths, and how to say that it is not."""
     if metric == STATE_OF_CHARGE:
-        return _Limits(0, 100 * MICRO, "value: a state of charge lies between 0 and 100 %")
+        return 0, 100 * MICRO, "value: a state of charge lies between 0 and 100 %"
     if is_register(metric):
-        return _Limits(0, CAPACITY_MICRO, "value: a register is neither negative nor above 999,999,999,999")
-    return _Limits(-CAPACITY_MICRO, CAPACITY_MICRO, "value: is beyond 999,999,999,999, the most that can be stored")
-
-
-def _instant(epoch: object, now_ms: int) -> int:
-    """Milliseconds since 1970 of an epoch in milliseconds or seconds, cut to whole milliseconds."""
-    number = _number(epoch, "time")
-    ts_ms = int(number if abs(number) >= MILLISECONDS_FROM else number * 1_000)
-    if number < EARLIEST_MS:
-        raise ValueError("time: lies before 1970, where the history begins")
-    if too_far_ahead(ts_ms, now_ms):
-        raise ValueError(f"time: lies more than {CLOCK_TOLERANCE_MS // MINUTE_MS} minutes ahead")
-    return ts_ms
+        return 0, CAPACITY_MICRO, "value: a register is neither negative nor above 999,999,999,999"
+    return -CAPACITY_MICRO, CAPACITY_MICRO, "value: is beyond 999,999,999,999, the most that can be stored"
 
 
 def _micro(value: object) -> int:
     """Millionths, rounded once, half away from zero."""
+    if type(value) is int:
+        return value * MICRO
     return int(_number(value, "value").quantize(_MILLIONTH, ROUND_HALF_UP).scaleb(6))
 
 

@@ -5,16 +5,17 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from json import dumps
 from pathlib import Path
 from typing import Any
 
 from ijson.backends import yajl2_c as ijson
-from ijson.common import JSONError, ObjectBuilder
+from ijson.common import JSONError
 
 from wattline.domain.batteries import Battery, Point, latest_of, merge
-from wattline.domain.battery_responses import judge_asset, judge_device_id, judge_point
+from wattline.domain.battery_responses import SeriesJudge, judge_asset, judge_device_id
 from wattline.domain.loads import DROPS, Format
 from wattline.loading.json_rows import json_items
 from wattline.loading.kind import Drop, Progress, Stores
@@ -28,14 +29,8 @@ TELEMETRY = f"{DROPS}battery/telemetry/"
 POINTS = 50_000
 """Points that are stored at once."""
 
-_SERIES, _NAME, _DATA, _POINT = "series.item", "series.item.name", "series.item.data", "series.item.data.item"
-_AS_EXPECTED = {
-    (_SERIES, "start_map"),
-    (_SERIES, "map_key"),
-    (_SERIES, "end_map"),
-    (_DATA, "start_array"),
-    (_DATA, "end_array"),
-}
+_INSIDE = {"map_key", "end_map", "end_array"}
+"""Events that do not begin a value."""
 
 
 class AssetsKind:
@@ -91,47 +86,55 @@ def _device_of(key: str) -> str:
         raise Unreadable(f"the file's name tells the battery, as in {TELEMETRY}<deviceId>.json: {error}") from error
 
 
+@dataclass(slots=True)
+class _Series:
+    """A series as the file has it: its name, which may stand behind its points, and how many points there are."""
+
+    name: Any = None
+    points: int = 0
+    is_list: bool = False
+
+
 def _good_points(drop: Drop, progress: Progress) -> Iterator[Point]:
     """Judged one by one; the others are rejected by their position in the file, from 1."""
-    names = _names(drop.path)
-    for seq, (series, item, position) in enumerate(_items(drop.path)):
-        progress.read_to(position)
-        try:
-            yield judge_point(names.get(series), item, seq, drop.now_ms)
-        except ValueError as refusal:
-            progress.reject(seq + 1, str(refusal), _raw(item))
+    with drop.path.open("rb") as file:
+        items = ijson.items(file, "series.item.data.item")
+        seq = 0
+        for series in _outline(drop.path):
+            judge = SeriesJudge(series.name, drop.now_ms)
+            if not series.is_list:
+                progress.reject(seq + 1, f"{series.name or 'a series'}: has no list of data", "")
+                seq += 1
+            for item in islice(items, series.points):
+                try:
+                    yield judge.point(item, seq)
+                except ValueError as refusal:
+                    progress.reject(seq + 1, str(refusal), _raw(item))
+                seq += 1
+            progress.read_to(file.tell())
 
 
-def _names(path: Path) -> dict[int, Any]:
-    """The name of each series, which may stand behind its points; and that all of the file is JSON of this shape."""
-    names: dict[int, Any] = {}
-    number, has_series = 0, False
+def _outline(path: Path) -> list[_Series]:
+    """All series, without their points. Raises Unreadable where the file is not JSON of this shape."""
+    found: list[_Series] = []
+    has_series = False
     for prefix, event, value in _events(path):
-        has_series = has_series or (prefix == "series" and event == "start_array")
-        number += (prefix, event) == (_SERIES, "start_map")
-        if prefix == _NAME:
-            names[number] = value
+        match prefix:
+            case "series.item.data.item":
+                # an item begins with its only event, or with the start of its list or object
+                found[-1].points += event not in _INSIDE
+            case "series.item":
+                if event not in _INSIDE:
+                    found.append(_Series())
+            case "series.item.name":
+                found[-1].name = value
+            case "series.item.data":
+                found[-1].is_list = event in {"start_array", "end_array"}
+            case "series":
+                has_series = has_series or event == "start_array"
     if not has_series:
         raise Unreadable('the file has no list of series; a response is {"series": [{"name": ..., "data": [...]}]}')
-    return names
-
-
-def _items(path: Path) -> Iterator[tuple[int, Any, int]]:
-    """The number of the series, a point, and how far the file is read; for a series without a list, the value there."""
-    number, depth = 0, 0
-    builder = ObjectBuilder()
-    with path.open("rb") as file:
-        for prefix, event, value in ijson.parse(file):
-            if depth == 0:
-                number += (prefix, event) == (_SERIES, "start_map")
-                if prefix not in {_SERIES, _DATA, _POINT} or (prefix, event) in _AS_EXPECTED:
-                    continue
-                builder, of_series = ObjectBuilder(), number if prefix != _SERIES else 0
-            builder.event(event, value)
-            depth += event in {"start_map", "start_array"}
-            depth -= event in {"end_map", "end_array"}
-            if depth == 0:
-                yield of_series, builder.value, file.tell()
+    return found
 
 
 def _events(path: Path) -> Iterator[tuple[str, str, Any]]:
