@@ -9,12 +9,13 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "wattline")
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "benchmark")
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 
-from tests.benchmarks import energy, fleet, load
+from tests.benchmarks import batteries, energy, fleet, load
 
 if __name__ == "__main__":
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs")
     energy.main()
     fleet.main()
+    batteries.main()
     # in a process of its own, for it tells its peak memory
     subprocess.run([sys.executable, "-m", "tests.benchmarks.lake"], check=True)
     load.main()

@@ -79,7 +79,7 @@ def telemetry(metric: str = REGISTER, start_ms: int = NOON, end_ms: int = NOON +
 
 def all_pages(limit: int, **parameters: Any) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    cursor: dict[str, str] = {}
+    cursor: dict[str, Any] = {}
     while True:
         page = telemetry(limit=limit, **parameters, **cursor).json()
         assert len(page["data"]) <= limit
@@ -284,7 +284,7 @@ def test_degradation_of_a_year_tells_the_truth_of_its_model(batteries: Batteries
     assert found["efficiency"]["ratio"] == pytest.approx(truth.efficiency, abs=0.005)
     assert len(found["days"]) == 200
     assert found["energyOutKwh"] == pytest.approx(sum(day["energyOutKwh"] for day in found["days"]))
-    assert found["equivalentFullCycles"] == pytest.approx(found["energyOutKwh"] / found["capacity"]["kwh"])
+    assert found["equivalentFullCycles"] == pytest.approx(found["energyOutKwh"] / found["capacity"]["kwh"], abs=1e-6)
     assert found["scannedBytes"] == 300
 
 

@@ -106,7 +106,7 @@ def degradation_answer(query: AgeingQuery, ageing: Ageing) -> Answer:
             "energyInKwh": _rounded(found.energy_in),
             "energyOutKwh": _rounded(found.energy_out),
             "efficiency": found.efficiency and _round_trip(found.efficiency),
-            "equivalentFullCycles": found.full_cycles,
+            "equivalentFullCycles": _rounded(found.full_cycles),
             "capacity": found.capacity and _capacity(found.capacity),
             "stateOfHealth": found.health and _health(found.health),
             "days": [_day(day) for day in found.days],
@@ -115,9 +115,9 @@ def degradation_answer(query: AgeingQuery, ageing: Ageing) -> Answer:
     )
 
 
-def _rounded(kwh: float | None) -> float | None:
+def _rounded(amount: float | None) -> float | None:
     """To the scale of the registers; sums of floats carry noise beyond it."""
-    return None if kwh is None else round(kwh, 6)
+    return None if amount is None else round(amount, 6)
 
 
 def _round_trip(found: Efficiency) -> dict[str, object]:
@@ -143,5 +143,5 @@ def _day(day: Day) -> dict[str, object]:
         "energyInKwh": _rounded(day.energy_in),
         "energyOutKwh": _rounded(day.energy_out),
         "efficiency": day.efficiency,
-        "equivalentFullCycles": day.full_cycles,
+        "equivalentFullCycles": _rounded(day.full_cycles),
     }

@@ -204,7 +204,7 @@ def _missing(
         (ENERGY_OUT, any(quarter.energy_out is not None for quarter in timeline)),
         (STATE_OF_CHARGE, any(quarter.charge is not None for quarter in timeline)),
     )
-    reasons = [f"{name}: has no two readings here" for name, is_there in series if not is_there]
+    reasons = [f"{name}: has too few readings in the window" for name, is_there in series if not is_there]
     if efficiency is None:
         reasons.append(f"efficiency: the charge never came back to where it was after a swing of {LEAST_SWING:g} %")
     if found is None:
