@@ -18,13 +18,17 @@ from wattline.ports import HotBatteries
 
 
 class Atomic:
-    """A DynamoDB client whose updates are atomic, as DynamoDB's are and moto's between threads are not."""
+    """A DynamoDB client whose calls are atomic, as DynamoDB's are and moto's between threads are not."""
 
     def __init__(self, client: Any) -> None:
         self._client, self._lock = client, Lock()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
+
+    def get_item(self, **call: Any) -> Any:
+        with self._lock:
+            return self._client.get_item(**call)
 
     def update_item(self, **call: Any) -> Any:
         with self._lock:
@@ -168,4 +172,6 @@ def test_who_always_comes_second_says_so() -> None:
         ticks = iter(range(1_000))
         watched: Any = Watched(client, lambda: others.merge(Battery("b", latest={"m": reading(next(ticks))})))
         with pytest.raises(TransientError, match="battery b"):
-            DynamoHotBatteries(HotTable(watched, HOT_TABLE)).merge(Battery("b", latest={"o": reading(1)}))
+            DynamoHotBatteries(HotTable(watched, HOT_TABLE, pause=lambda _: None)).merge(
+                Battery("b", latest={"o": reading(1)})
+            )

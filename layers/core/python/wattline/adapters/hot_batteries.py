@@ -35,7 +35,8 @@ class DynamoHotBatteries:
 
         The write is conditional on the version that was read; what somebody else wrote in between is merged with.
         """
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            self._table.pause_before(attempt)
             item = self._table.get(_pk(said.device_id), LIVE)
             before = Battery(said.device_id) if item is None else _battery(item)
             after = merge(before, said)
