@@ -25,10 +25,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-anno
 LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down deploy token simulate drop compact test test-localstack docker-mounts targets lint format bench layers openapi lock clean
+.PHONY: help install up down deploy token simulate drop compact test test-localstack docker-mounts targets lint format bench layers openapi lock clean sync-batteries
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed infra/node_modules/.installed ## install the locked dependencies (Python and the CDK command line)
 
@@ -65,6 +65,9 @@ simulate: install ## send a fleet's heartbeats and check that they come back (VE
 
 drop: install ## put a file into the local bucket and follow its load (FILE=readings.csv KIND=vehicles)
 	@$(BIN)/python -m infra.local.drop --file "$(FILE)" --kind "$(KIND)"
+
+sync-batteries: install ## drop a battery vendor's responses into the local bucket (SOURCE=<folder or base URL>)
+	@$(BIN)/python -m infra.local.sync_batteries "$(SOURCE)"
 
 compact: install ## compact the local history now, however little has landed
 	@$(BIN)/python -m infra.local compact --target $(TARGET) --port $(PORT) --athena-port $(ATHENA_PORT)

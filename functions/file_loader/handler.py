@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from wattline.adapters import aws
 from wattline.adapters.drops import S3Drops
+from wattline.adapters.hot_batteries import DynamoHotBatteries
 from wattline.adapters.hot_energy import DynamoHotEnergy
 from wattline.adapters.hot_fleet import DynamoHotFleet
 from wattline.adapters.hot_links import DynamoLinks
@@ -32,6 +33,7 @@ def means() -> Means:
         DynamoHotEnergy(table, HOT_WINDOW_MS),
         DynamoHotFleet(table),
         DynamoLinks(table),
+        DynamoHotBatteries(table),
     )
     return Means(DynamoLoads(table, s3, settings.bucket), S3Drops(s3, settings.bucket), stores, now_ms)
 

@@ -1,4 +1,4 @@
-"""Answer reads of readings, live states and links.
+"""Answer reads of readings, live states, links and batteries.
 
 Wire models and AWS clients are imported at a route's first request: a cold start pays for the route that woke it.
 """
@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from wattline.api import routes
 from wattline.api.http import Answer, HttpApi
 from wattline.domain.fleet import Kind
-from wattline.ports import EnergyHistory, HotEnergy, HotFleet, Links, Loads
+from wattline.ports import BatteryHistory, EnergyHistory, HotBatteries, HotEnergy, HotFleet, Links, Loads
 from wattline.runtime.clock import now_ms
 from wattline.runtime.observability import logger, metrics
 from wattline.services.energy import HOT_WINDOW_MS, read_energy
@@ -27,11 +27,13 @@ class Stores(NamedTuple):
     fleet: HotFleet
     links: Links
     loads: Loads
+    batteries: HotBatteries
 
 
 @cache
 def stores() -> Stores:
     from wattline.adapters import aws
+    from wattline.adapters.hot_batteries import DynamoHotBatteries
     from wattline.adapters.hot_energy import DynamoHotEnergy
     from wattline.adapters.hot_fleet import DynamoHotFleet
     from wattline.adapters.hot_links import DynamoLinks
@@ -46,6 +48,7 @@ def stores() -> Stores:
         DynamoHotFleet(table),
         DynamoLinks(table),
         DynamoLoads(table, aws.s3(), settings.bucket),
+        DynamoHotBatteries(table),
     )
 
 
@@ -55,6 +58,14 @@ def energy_history() -> EnergyHistory:
     from wattline.runtime.history import queries
 
     return AthenaEnergyHistory(queries().for_request())
+
+
+def battery_history() -> BatteryHistory:
+    """With the patience of one request."""
+    from wattline.adapters.battery_history import AthenaBatteryHistory
+    from wattline.runtime.history import queries
+
+    return AthenaBatteryHistory(queries().for_request())
 
 
 @api.route(routes.GET_DATA)
@@ -113,6 +124,31 @@ def get_load(event: APIGatewayProxyEvent, loadId: str) -> Answer:  # noqa: N803 
     from wattline.api import loads
 
     return loads.load_answer(loadId, stores().loads, now_ms())
+
+
+@api.route(routes.GET_BATTERIES)
+def get_batteries(event: APIGatewayProxyEvent) -> Answer:
+    from wattline.api import batteries
+
+    return batteries.list_answer(event, stores().batteries)
+
+
+@api.route(routes.GET_BATTERY)
+def get_battery(event: APIGatewayProxyEvent, deviceId: str) -> Answer:  # noqa: N803 - a name of the path
+    from wattline.api import batteries
+    from wattline.services.batteries import known_battery
+
+    return batteries.state_answer(known_battery(deviceId, hot=stores().batteries))
+
+
+@api.route(routes.GET_BATTERY_TELEMETRY)
+def get_battery_telemetry(event: APIGatewayProxyEvent, deviceId: str) -> Answer:  # noqa: N803 - a name of the path
+    from wattline.api import batteries
+    from wattline.services.batteries import read_telemetry
+
+    query = batteries.parse_telemetry(event, deviceId)
+    page = read_telemetry(query, hot=stores().batteries, history=battery_history())
+    return batteries.telemetry_answer(event, query, page)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -19,7 +19,7 @@ from wattline.adapters.parquet_files import arrow_rows, landing_object
 from wattline.batches import Row
 from wattline.domain.energy import NANO, Basis
 from wattline.domain.instants import INTERVAL_MS, parse_instant
-from wattline.tables import ENERGY_INTERVALS
+from wattline.tables import ENERGY_INTERVALS, Table
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -125,12 +125,18 @@ class Endpoint:
     s3: "S3Client"
     spy: S3Spy
 
-    def put(self, rows: Iterable[Row], *, dt: str = "2018-08-01", bucket: str = "landing", name: str = "one") -> str:
+    def put(
+        self,
+        rows: Iterable[Row],
+        *,
+        dt: str = "2018-08-01",
+        bucket: str = "landing",
+        name: str = "one",
+        table: Table = ENERGY_INTERVALS,
+    ) -> str:
         """Write rows as an object of the history; the key."""
-        key = f"history/energy_intervals/dt={dt}/bucket={bucket}/{name}.parquet"
-        self.s3.put_object(
-            Bucket=BUCKET, Key=key, Body=landing_object(ENERGY_INTERVALS, arrow_rows(ENERGY_INTERVALS, tuple(rows)))
-        )
+        key = f"history/{table.name}/dt={dt}/bucket={bucket}/{name}.parquet"
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=landing_object(table, arrow_rows(table, tuple(rows))))
         return key
 
     @contextmanager

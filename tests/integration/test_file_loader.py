@@ -13,6 +13,7 @@ from moto import mock_aws
 
 from tests.emulated import BUCKET, HOT_TABLE, Emulated, emulate
 from wattline.adapters.drops import S3Drops
+from wattline.adapters.hot_batteries import DynamoHotBatteries
 from wattline.adapters.hot_energy import DynamoHotEnergy
 from wattline.adapters.hot_fleet import DynamoHotFleet
 from wattline.adapters.hot_links import DynamoLinks
@@ -69,6 +70,7 @@ def bench() -> Iterator[Bench]:
             DynamoHotEnergy(table, HOT_WINDOW_MS),
             DynamoHotFleet(table),
             DynamoLinks(table),
+            DynamoHotBatteries(table),
         )
         loads, drops = DynamoLoads(table, emulated.s3, BUCKET), S3Drops(emulated.s3, BUCKET)
         yield Bench(emulated, Means(loads, drops, stores, now_ms, max_bytes=10_000_000))

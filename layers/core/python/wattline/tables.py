@@ -97,13 +97,14 @@ class Table:
         """The key of an object that a writer appends."""
         return f"{self.prefix}dt={dt}/bucket={LANDING}/{name}.parquet"
 
-    def latest_of_device(self) -> str:
+    def latest_of_device(self, *also: str) -> str:
         """SQL: the statements of one device in force, for use as the body of a CTE `latest`.
 
-        Parameters, in order: dt from, dt to (inclusive), bucket, device, event time from, event time to
-        (exclusive), received at most at (a text, or seconds). They stand inside, before the window function: a filter
-        outside it neither prunes nor means the same.
+        Parameters, in order: dt from, dt to (inclusive), bucket, device, a value for each of the key columns named
+        in `also`, event time from, event time to (exclusive), received at most at (a text, or seconds). They stand
+        inside, before the window function: a filter outside it neither prunes nor means the same.
         """
+        keys = "".join(f" AND {name} = ?" for name in also)
         columns = ", ".join(self.column_names)
         # What time leaves undecided, the values decide, so that every reader decides alike.
         values = [name for name in self.column_names if name not in {*self.natural_key, self.received, "seq"}]
@@ -116,7 +117,7 @@ class Table:
             f"            PARTITION BY {', '.join(self.natural_key)} ORDER BY {order}\n"
             f"        ) AS version\n"
             f"    FROM {self.name}\n"
-            f"    WHERE dt >= ? AND dt <= ? AND bucket IN ('{LANDING}', ?) AND {self.device} = ?\n"
+            f"    WHERE dt >= ? AND dt <= ? AND bucket IN ('{LANDING}', ?) AND {self.device} = ?{keys}\n"
             f"        AND {self.event_time} >= CAST(? AS timestamp(3))\n"
             f"        AND {self.event_time} < CAST(? AS timestamp(3))\n"
             f"        AND {self.received} <= {as_of}\n"
@@ -190,4 +191,21 @@ def _heartbeats(kind: fleet.Kind) -> Table:
 
 HEARTBEATS: dict[fleet.Kind, Table] = {kind: _heartbeats(kind) for kind in fleet.Kind}
 
-TABLES: dict[str, Table] = {table.name: table for table in (ENERGY_INTERVALS, *HEARTBEATS.values())}
+BATTERY_TELEMETRY = Table(
+    name="battery_telemetry",
+    comment="What batteries reported, one value a row; of several rows about one moment of a metric the newest holds.",
+    columns=(
+        Column("device_id", Kind.TEXT, "the battery"),
+        Column("metric", Kind.TEXT, "the vendor's name of the series; ...Kwh are cumulative registers"),
+        Column("ts", Kind.TIMESTAMP, "when it was measured, UTC"),
+        Column("value", Kind.DECIMAL, "in the unit that the metric's name says: kWh, W, %", scale=6),
+        *_RECEIVED,
+    ),
+    device="device_id",
+    event_time="ts",
+    natural_key=("device_id", "metric", "ts"),
+    sort=("device_id", "metric", "ts", "received_at"),
+    grain=Grain.MONTH,
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in (ENERGY_INTERVALS, *HEARTBEATS.values(), BATTERY_TELEMETRY)}

@@ -42,7 +42,7 @@ class HotTable:
     def _put_batch(self, requests: "Sequence[WriteRequestTypeDef | WriteRequestOutputTypeDef]") -> None:
         """DynamoDB may leave some of a batch undone; those are sent again after a growing, jittered pause."""
         for attempt in range(_ATTEMPTS):
-            self._pause_before(attempt)
+            self.pause_before(attempt)
             with unavailable("storing the readings"):
                 answer = self._client.batch_write_item(RequestItems={self.name: requests})
             requests = answer["UnprocessedItems"].get(self.name, [])
@@ -80,7 +80,7 @@ class HotTable:
         for first in range(0, len(keys), READ_BATCH):
             wanted: Any = [_key(pk, sk) for pk, sk in keys[first : first + READ_BATCH]]
             for attempt in range(_ATTEMPTS):
-                self._pause_before(attempt)
+                self.pause_before(attempt)
                 with unavailable("reading the table"):
                     answer = self._client.batch_get_item(
                         RequestItems={self.name: {"Keys": wanted, "ConsistentRead": True}}
@@ -181,7 +181,7 @@ class HotTable:
             raise
         return True
 
-    def _pause_before(self, attempt: int) -> None:
+    def pause_before(self, attempt: int) -> None:
         """A growing, jittered pause before each attempt but the first."""
         if attempt:
             self._pause(_FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))  # noqa: S311 - no secret

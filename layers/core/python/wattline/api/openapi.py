@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 import wattline
-from wattline.api import energy, links, loads, performance, routes, telemetry
+from wattline.api import batteries, degradation, energy, links, loads, performance, routes, telemetry
 from wattline.api.problems import PROBLEM_JSON
 from wattline.api.routes import ROUTES, Route
 from wattline.domain.ids import ID_PATTERN
@@ -188,6 +188,47 @@ OPERATIONS: dict[Route, Operation] = {
         HTTPStatus.OK,
         loads.LoadView,
         problems=(404, 503),
+    ),
+    routes.GET_BATTERIES: Operation(
+        "All batteries as they are now",
+        "In pages: the vendor's description and state, and the latest value of each metric. As CSV, a line a metric.",
+        "Batteries",
+        HTTPStatus.OK,
+        batteries.BatteryList,
+        query=batteries.BatteryListParameters,
+        csv_answer=True,
+        problems=(422, 503),
+    ),
+    routes.GET_BATTERY: Operation(
+        "A battery as it is now",
+        "The vendor's description and state, and the latest value of each metric.",
+        "Batteries",
+        HTTPStatus.OK,
+        batteries.BatteryState,
+        problems=(404, 422, 503),
+    ),
+    routes.GET_BATTERY_TELEMETRY: Operation(
+        "Telemetry of a battery",
+        "One metric: its points, or buckets of a minute, a quarter hour, an hour or a UTC day that start in "
+        "[start, end). Registers (`...Kwh`) are cumulative: `raw` gives what they showed, a bucket the difference, "
+        "credited to the later reading and never negative. `Accept: text/csv` gives CSV, with the next page in a "
+        "`Link` header.",
+        "Batteries",
+        HTTPStatus.OK,
+        batteries.TelemetrySeries,
+        query=batteries.TelemetryParameters,
+        csv_answer=True,
+        problems=(404, 422, 502, 503),
+    ),
+    routes.GET_DEGRADATION: Operation(
+        "How a battery ages",
+        "Energy by day, round-trip efficiency, equivalent full cycles, capacity from discharges of 20 % or more with "
+        "its 95 % interval, and the trend of the state of health, for a window of up to 366 days.",
+        "Batteries",
+        HTTPStatus.OK,
+        degradation.BatteryDegradation,
+        query=degradation.DegradationParameters,
+        problems=(404, 422, 502, 503),
     ),
     routes.HEALTH: Operation(
         "Whether all is well",

@@ -35,6 +35,10 @@ DELETE_LINK = Route("DELETE", "/v1/vehicles/{vehicleId}/meters/{meterId}", "inge
 GET_PERFORMANCE = Route("GET", "/v1/analytics/performance/{vehicleId}", "analytics", Scope.READ)
 GET_LOADS = Route("GET", "/v1/loads", "query", Scope.READ)
 GET_LOAD = Route("GET", "/v1/loads/{loadId}", "query", Scope.READ)
+GET_BATTERIES = Route("GET", "/v1/batteries", "query", Scope.READ)
+GET_BATTERY = Route("GET", "/v1/batteries/{deviceId}", "query", Scope.READ)
+GET_BATTERY_TELEMETRY = Route("GET", "/v1/batteries/{deviceId}/telemetry", "query", Scope.READ)
+GET_DEGRADATION = Route("GET", "/v1/analytics/batteries/{deviceId}/degradation", "analytics", Scope.READ)
 HEALTH = Route("GET", "/health", "web", None)
 DOCS = Route("GET", "/docs", "web", None)
 OPENAPI = Route("GET", "/openapi.json", "web", None)
@@ -53,6 +57,10 @@ ROUTES: tuple[Route, ...] = (
     GET_PERFORMANCE,
     GET_LOADS,
     GET_LOAD,
+    GET_BATTERIES,
+    GET_BATTERY,
+    GET_BATTERY_TELEMETRY,
+    GET_DEGRADATION,
     HEALTH,
     DOCS,
     OPENAPI,

@@ -6,6 +6,8 @@ from importlib import import_module
 from wattline.loading.kind import Kind
 
 _MODULES: dict[str, tuple[str, str]] = {
+    "battery/assets": ("batteries", "AssetsKind"),
+    "battery/telemetry": ("batteries", "TelemetryKind"),
     "energy": ("energy", "EnergyKind"),
     "links": ("links", "LinksKind"),
     "meters": ("heartbeats", "MetersKind"),
