@@ -17,7 +17,7 @@ RULES = st.builds(
     st.sampled_from([0, 0, 1, 60, 300, 7_200]),
 )
 VALUES = st.sampled_from([19, 19.99, 20, 21, 22.99, 23, 23.01, 90])
-TIMES = st.lists(st.integers(0, 40).map(lambda n: n * 30_000), min_size=1, max_size=25, unique=True).map(sorted)
+TIMES = st.lists(st.integers(1, 40).map(lambda n: n * 30_000), min_size=1, max_size=25, unique=True).map(sorted)
 
 
 @st.composite
@@ -75,7 +75,7 @@ def test_late_readings_change_nothing(rule: Rule, delivered: list[list[Reading]]
     for batch in delivered:
         newest = batch[-1].ts_ms
         late = data.draw(st.lists(st.builds(Reading, st.just("soc"), st.integers(0, newest - 1), VALUES), max_size=4))
-        disturbed += [batch, late] if newest else [batch]
+        disturbed += [batch, late]
     assert run(rule, *disturbed) == run(rule, *delivered)
 
 

@@ -1,5 +1,6 @@
 """The states of an alert, reading by reading."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -158,7 +159,7 @@ def test_an_alert_is_looked_at_only_if_the_readings_could_change_it(
 
 def test_an_alert_is_looked_at_once_an_hour_whatever_the_readings_say() -> None:
     fine = minutely(*[50] * 180)
-    looks = [may_change(LOW_SOC, before, [after]) for before, after in zip(fine, fine[1:], strict=False)]
+    looks = [may_change(LOW_SOC, before, [after]) for before, after in pairwise(fine)]
     assert sum(looks) == 2
 
 
