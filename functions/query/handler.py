@@ -1,4 +1,4 @@
-"""Answer reads of readings, live states and links.
+"""Answer reads of readings, live states, links and alerts.
 
 Wire models and AWS clients are imported at a route's first request: a cold start pays for the route that woke it.
 """
@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from wattline.api import routes
 from wattline.api.http import Answer, HttpApi
 from wattline.domain.fleet import Kind
-from wattline.ports import EnergyHistory, HotEnergy, HotFleet, Links, Loads
+from wattline.ports import Alerts, EnergyHistory, HotEnergy, HotFleet, Links, Loads
 from wattline.runtime.clock import now_ms
 from wattline.runtime.observability import logger, metrics
 from wattline.services.energy import HOT_WINDOW_MS, read_energy
@@ -27,11 +27,13 @@ class Stores(NamedTuple):
     fleet: HotFleet
     links: Links
     loads: Loads
+    alerts: Alerts
 
 
 @cache
 def stores() -> Stores:
     from wattline.adapters import aws
+    from wattline.adapters.hot_alerts import DynamoAlerts
     from wattline.adapters.hot_energy import DynamoHotEnergy
     from wattline.adapters.hot_fleet import DynamoHotFleet
     from wattline.adapters.hot_links import DynamoLinks
@@ -46,6 +48,7 @@ def stores() -> Stores:
         DynamoHotFleet(table),
         DynamoLinks(table),
         DynamoLoads(table, aws.s3(), settings.bucket),
+        DynamoAlerts(table),
     )
 
 
@@ -113,6 +116,13 @@ def get_load(event: APIGatewayProxyEvent, loadId: str) -> Answer:  # noqa: N803 
     from wattline.api import loads
 
     return loads.load_answer(loadId, stores().loads, now_ms())
+
+
+@api.route(routes.GET_ALERTS)
+def get_alerts(event: APIGatewayProxyEvent) -> Answer:
+    from wattline.api import alerts
+
+    return alerts.alerts_answer(event, stores().alerts.page)
 
 
 @logger.inject_lambda_context(clear_state=True)

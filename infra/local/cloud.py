@@ -182,6 +182,7 @@ class LocalCloud:
             "api_url": f"{self.endpoint_url}/restapis/{api_id}/local/_user_request_",
             "token": tokens.mint(self.state, [scope.value for scope in Scope]),
             "bucket": stacks[f"{NAME}-data"]["BucketName"],
+            "alerts_topic": stacks[f"{NAME}-data"]["AlertsTopic"],
             "hot_table": stacks[f"{NAME}-data"]["HotTableName"],
             "athena_url": self.athena_url,
             "endpoint_url": self.endpoint_url,

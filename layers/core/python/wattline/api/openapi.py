@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 import wattline
-from wattline.api import energy, links, loads, performance, routes, telemetry
+from wattline.api import alerts, energy, links, loads, performance, routes, telemetry
 from wattline.api.problems import PROBLEM_JSON
 from wattline.api.routes import ROUTES, Route
 from wattline.domain.ids import ID_PATTERN
@@ -188,6 +188,17 @@ OPERATIONS: dict[Route, Operation] = {
         HTTPStatus.OK,
         loads.LoadView,
         problems=(404, 503),
+    ),
+    routes.GET_ALERTS: Operation(
+        "Open alerts",
+        "Pending, firing and clearing alerts by rule and device, in pages: one key query, whatever the fleet's size. "
+        "An alert is listed a second or two after its reading.",
+        "Alerts",
+        HTTPStatus.OK,
+        alerts.AlertList,
+        query=alerts.AlertParameters,
+        csv_answer=True,
+        problems=(422, 503),
     ),
     routes.HEALTH: Operation(
         "Whether all is well",

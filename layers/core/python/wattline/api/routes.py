@@ -35,6 +35,7 @@ DELETE_LINK = Route("DELETE", "/v1/vehicles/{vehicleId}/meters/{meterId}", "inge
 GET_PERFORMANCE = Route("GET", "/v1/analytics/performance/{vehicleId}", "analytics", Scope.READ)
 GET_LOADS = Route("GET", "/v1/loads", "query", Scope.READ)
 GET_LOAD = Route("GET", "/v1/loads/{loadId}", "query", Scope.READ)
+GET_ALERTS = Route("GET", "/v1/alerts", "query", Scope.READ)
 HEALTH = Route("GET", "/health", "web", None)
 DOCS = Route("GET", "/docs", "web", None)
 OPENAPI = Route("GET", "/openapi.json", "web", None)
@@ -50,6 +51,7 @@ ROUTES: tuple[Route, ...] = (
     GET_METERS,
     GET_METER,
     GET_LINKS,
+    GET_ALERTS,
     GET_PERFORMANCE,
     GET_LOADS,
     GET_LOAD,

@@ -160,6 +160,48 @@ class Transition:
     alert: Alert
 
 
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """A transition as subscribers learn of it.
+
+    `number` counts the transitions of a rule on a device from 1, `value` is of the reading that decided it, at
+    `at_ms`. `fired_ms`: when the alert began to fire; None if it never did.
+    """
+
+    device: Device
+    rule: str
+    metric: str
+    number: int
+    before: AlertState
+    state: AlertState
+    at_ms: int
+    value: float
+    fired_ms: int | None
+
+    @property
+    def id(self) -> str:
+        """The same however often it is published."""
+        return f"{self.device.kind}/{self.device.id}/{self.rule}/{self.number}"
+
+
+def event_of(device: Device, rule: Rule, transition: Transition) -> AlertEvent:
+    """What to tell of a transition."""
+    alert = transition.alert
+    if alert.value is None:
+        raise ValueError("no reading led to this transition")
+    return AlertEvent(
+        device,
+        rule.name,
+        rule.metric,
+        alert.transitions,
+        transition.before,
+        alert.state,
+        alert.since_ms,
+        alert.value,
+        alert.fired_ms,
+    )
+
+
 def advance(rule: Rule, alert: Alert, readings: Iterable[Reading]) -> tuple[Alert, list[Transition]]:
     """Judge readings of the rule's metric in time order; of several about one time the last statement holds.
 

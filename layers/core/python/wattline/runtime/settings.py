@@ -1,9 +1,11 @@
 """The environment variables of each function; nothing else in the code reads the environment."""
 
 import os
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, Field, Json
+from pydantic import AfterValidator, BaseModel, Field, Json, TypeAdapter
+
+from wattline.domain.alerts import DEFAULT_RULES, Rule
 
 
 class EnergyHotSettings(BaseModel):
@@ -43,6 +45,32 @@ class FileLoaderSettings(EnergyHotSettings):
     """Of the function `file_loader`."""
 
     bucket: str = Field(alias="BUCKET")
+
+
+def _with_distinct_names(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    if len({rule.name for rule in rules}) < len(rules):
+        raise ValueError("two rules have the same name")
+    return rules
+
+
+Rules = Annotated[tuple[Rule, ...], AfterValidator(_with_distinct_names)]
+
+
+def parse_rules(text: str) -> tuple[Rule, ...]:
+    """A JSON list of objects with the fields of `Rule`. Raises pydantic's ValidationError."""
+    return TypeAdapter(Rules).validate_json(text)
+
+
+class AlertSettings(EnergyHotSettings):
+    """Of every function that judges readings."""
+
+    rules: Json[Rules] = Field(alias="ALERT_RULES", default=DEFAULT_RULES)
+
+
+class AlerterSettings(AlertSettings):
+    """Of the function `alerter`."""
+
+    topic_arn: str = Field(alias="ALERT_TOPIC")
 
 
 class AuthorizerSettings(BaseModel):
