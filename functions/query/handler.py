@@ -104,6 +104,13 @@ def get_links(event: APIGatewayProxyEvent, vehicleId: str) -> Answer:  # noqa: N
     return links.links_answer(stores().links.of_vehicle(vehicleId))
 
 
+@api.route(routes.GET_ALERTS)
+def get_alerts(event: APIGatewayProxyEvent) -> Answer:
+    from wattline.api import alerts
+
+    return alerts.alerts_answer(event, stores().alerts.page)
+
+
 @api.route(routes.GET_LOADS)
 def get_loads(event: APIGatewayProxyEvent) -> Answer:
     from wattline.api import loads
@@ -116,13 +123,6 @@ def get_load(event: APIGatewayProxyEvent, loadId: str) -> Answer:  # noqa: N803 
     from wattline.api import loads
 
     return loads.load_answer(loadId, stores().loads, now_ms())
-
-
-@api.route(routes.GET_ALERTS)
-def get_alerts(event: APIGatewayProxyEvent) -> Answer:
-    from wattline.api import alerts
-
-    return alerts.alerts_answer(event, stores().alerts.page)
 
 
 @logger.inject_lambda_context(clear_state=True)

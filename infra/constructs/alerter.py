@@ -32,9 +32,6 @@ READING_STREAM = (
     "dynamodb:ListStreams",
 )
 
-JUDGING = ("dynamodb:Query", "dynamodb:PutItem")
-"""What a function may do to the hot table that judges readings."""
-
 BATCH = 1_000
 BATCH_WINDOW = Duration.seconds(1)
 """Alerts may wait so long for each other; without it the stream invokes the function four times a second."""
@@ -64,12 +61,13 @@ class Alerter(Construct):
             variables={
                 "HOT_TABLE": table.table_name,
                 "ALERT_TOPIC": data.alerting.topic.topic_arn,
-                "ALERT_RULES": json.dumps([asdict(rule) for rule in environment.alert_rules]),
+                "ALERT_RULES": alert_rules(environment),
             },
             statements=[
                 iam.PolicyStatement(actions=[*READING_STREAM], resources=[stream]),
                 iam.PolicyStatement(
-                    actions=[*JUDGING, "dynamodb:GetItem", "dynamodb:UpdateItem"], resources=[table.table_arn]
+                    actions=["dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+                    resources=[table.table_arn],
                 ),
                 iam.PolicyStatement(actions=["dynamodb:Query"], resources=[data.alerts_index]),
                 iam.PolicyStatement(actions=["sns:Publish"], resources=[data.alerting.topic.topic_arn]),
@@ -112,6 +110,11 @@ class Alerter(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description="alerts are ten minutes behind; the alerter's log group says why",
         )
+
+
+def alert_rules(environment: Environment) -> str:
+    """The variable ALERT_RULES of every function that judges readings."""
+    return json.dumps([asdict(rule) for rule in environment.alert_rules])
 
 
 def _live_states_of_vehicles() -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from constructs import Construct
 
-from infra.constructs.alerter import Alerter
+from infra.constructs.alerter import Alerter, alert_rules
 from infra.constructs.dependency_layers import Layers
 from infra.constructs.lake_bucket import DROPS, HISTORY, QUERY_RESULTS, REJECTS
 from infra.constructs.python_function import PythonFunction, Size
@@ -247,7 +247,11 @@ class Functions(Construct):
             layers=self._layers.parquet,
             # A file's text lies on local disk, and energy readings a second time.
             size=Size(memory_mb=1_769, timeout=LOADER_TIMEOUT, scratch_mb=10_240),
-            variables={"HOT_TABLE": data.hot_table.table_name, "BUCKET": data.bucket.bucket_name},
+            variables={
+                "HOT_TABLE": data.hot_table.table_name,
+                "BUCKET": data.bucket.bucket_name,
+                "ALERT_RULES": alert_rules(self._environment),
+            },
             statements=[
                 _allow(
                     ["dynamodb:BatchWriteItem", "dynamodb:BatchGetItem", "dynamodb:Query", *SINGLE_ITEMS],

@@ -12,9 +12,10 @@ from moto import mock_aws
 from functions.alerter import handler as alerter
 from functions.ingestion import handler as ingestion
 from functions.query import handler as query
-from tests.emulated import HOT_TABLE, Emulated, emulate
+from tests.emulated import BUCKET, HOT_TABLE, Emulated, emulate
 from tests.http_events import Context, Reply, call, request
 from wattline.adapters import aws
+from wattline.domain.fleet import Heartbeat, Kind, state
 from wattline.domain.instants import format_instant
 from wattline.errors import TransientError
 from wattline.ports import AlertTopic
@@ -93,6 +94,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
             "HISTORY_QUEUE_URL": emulated.history_queue_url,
             "ATHENA_WORKGROUP": "w",
             "GLUE_DATABASE": "d",
+            "BUCKET": BUCKET,
             "ALERT_TOPIC": topic,
         }.items():
             monkeypatch.setenv(name, value)
@@ -148,6 +150,18 @@ def test_every_reading_of_a_batch_is_judged(cloud: Cloud) -> None:
         ("low_soc", "firing"),
         ("low_soc", "resolved"),
     ]
+
+
+def test_heartbeats_of_a_file_are_judged_though_only_the_newest_becomes_the_live_state(cloud: Cloud) -> None:
+    fleet = ingestion.stores().fleet
+    now = now_ms()
+    socs = {3: 5_000, 2: 1_000, 1: 5_000}
+    beats = [Heartbeat("v1", now - minutes * MINUTE, (soc, 0, 3_000)) for minutes, soc in socs.items()]
+    said = state(beats, now)
+    fleet.put(Kind.VEHICLE, said, 1, now)
+    fleet.update_live(Kind.VEHICLE, said[-1:], complete=False)
+    cloud.deliver()
+    assert sorted(each["state"] for each in cloud.heard()) == ["firing", "resolved"]
 
 
 def test_a_late_reading_neither_fires_nor_clears(cloud: Cloud) -> None:

@@ -115,10 +115,11 @@ class HotFleet(Protocol):
     def put(self, kind: Kind, statements: Sequence[HeartbeatStatement], request: int, now_ms: int) -> None:
         """Store the heartbeats of one request. Raises TransientError when some may not be stored."""
 
-    def update_live(self, kind: Kind, statements: Iterable[HeartbeatStatement]) -> None:
+    def update_live(self, kind: Kind, statements: Iterable[HeartbeatStatement], *, complete: bool = True) -> None:
         """Make the newest heartbeat of each device its live state, unless a newer one is. Raises TransientError.
 
-        Alerts judge what was `put` between two live states: put first, and give all statements here.
+        Alerts judge what was `put` between two live states, so put first. `complete` says that these are all the
+        statements that were put, and not only the newest of them.
         """
 
     def read(self, kind: Kind, wanted: HeartbeatRange, now_ms: int) -> list[HeartbeatStatement]:

@@ -1,10 +1,10 @@
 """Heartbeats and live states in the hot table.
 
 * `VEHICLE#<id>` / `R#<UTC hour>#<received s>#<request>`: what one request said about a device's hour.
-* `VEHICLE#<id>` / `LIVE`: the latest heartbeat, and how many came with it (`among`); it never expires. Its
-  attributes `list_pk` (one of a few shards) and `list_sk` put it into the index `fleet`, and `charging_pk`, there
-  only while the vehicle charges, into the index `charging`. Both project keys only and change only when the state
-  they index changes. Alerts are judged from the stream of these items' changes.
+* `VEHICLE#<id>` / `LIVE`: the latest heartbeat, and whether it came alone; it never expires. Its attributes `list_pk`
+  (one of a few shards) and `list_sk` put it into the index `fleet`, and `charging_pk`, there only while the vehicle
+  charges, into the index `charging`. Both project keys only and change only when the state they index changes.
+  Alerts are judged from the stream of these items' changes.
 
 `METER#<id>` likewise.
 """
@@ -67,14 +67,18 @@ class DynamoHotFleet:
             if wanted.start_ms <= said.heartbeat.ts_ms < wanted.end_ms and said.received_s <= wanted.as_of_s
         ]
 
-    def update_live(self, kind: Kind, statements: Iterable[HeartbeatStatement]) -> None:
+    def update_live(self, kind: Kind, statements: Iterable[HeartbeatStatement], *, complete: bool = True) -> None:
         """One conditional update a device: a newer moment wins, of the same moment the newer statement."""
         said = list(statements)
         counts = Counter(each.heartbeat.device_id for each in said)
-        with ThreadPoolExecutor(_THREADS) as threads:
-            list(threads.map(lambda each: self._update(kind, each, counts[each.heartbeat.device_id]), live(said)))
 
-    def _update(self, kind: Kind, said: HeartbeatStatement, among: int) -> None:
+        def update(newest: HeartbeatStatement) -> None:
+            self._update(kind, newest, alone=complete and counts[newest.heartbeat.device_id] == 1)
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            list(threads.map(update, live(said)))
+
+    def _update(self, kind: Kind, said: HeartbeatStatement, *, alone: bool) -> None:
         charging = kind is Kind.VEHICLE and is_charging(said.heartbeat)
         # Strictly newer: a repeat finds its own traces, fails the condition and changes nothing.
         is_newer = (
@@ -83,7 +87,7 @@ class DynamoHotFleet:
         )
         shard = _shard(kind, crc32(said.heartbeat.device_id.encode()) % SHARDS)
         assignments = (
-            "SET ts = :ts, received_s = :received, seq = :seq, measured = :measured, among = :among, "
+            "SET ts = :ts, received_s = :received, seq = :seq, measured = :measured, alone = :alone, "
             "list_pk = :shard, list_sk = :id"
         )
         values: dict[str, Any] = {
@@ -91,7 +95,7 @@ class DynamoHotFleet:
             ":received": {"N": str(said.received_s)},
             ":seq": {"N": str(said.seq)},
             ":measured": {"S": json.dumps(said.heartbeat.values)},
-            ":among": {"N": str(among)},
+            ":alone": {"BOOL": alone},
             ":shard": {"S": shard},
             ":id": {"S": said.heartbeat.device_id},
         }

@@ -17,5 +17,5 @@ def stream_record(record: Mapping[str, Any]) -> FeedRecord:
         return FeedRecord(of_item["SequenceNumber"], pk, None, event_id_of(pk, sk))
     old, new = of_item.get("OldImage"), of_item["NewImage"]
     before = live_statement(old) if old else None
-    alone = new.get("among") == {"N": "1"}
+    alone = new.get("alone") == {"BOOL": True}
     return FeedRecord(of_item["SequenceNumber"], pk, LiveChange(before, live_statement(new), alone), None)

@@ -20,13 +20,13 @@ from enum import StrEnum
 from itertools import groupby
 from math import isfinite
 
-from wattline.domain.fleet import BATTERY_TEMP, KWH_DC, SOC, HeartbeatStatement, Kind, Measure, from_scaled, value_at
+from wattline.domain.fleet import FIELDS, HeartbeatStatement, Kind, from_scaled, value_at
 from wattline.domain.instants import HOUR_MS
 
 SAME_QUANTITY = {"StateOfChargePercentage": "soc"}
 """Names that vendors of batteries give to quantities of ours; a rule about `soc` is about both."""
 
-VEHICLE_QUANTITIES: dict[str, Measure] = {"soc": SOC, "kwhDeliveredDc": KWH_DC, "batteryTemp": BATTERY_TEMP}
+VEHICLE_QUANTITIES = FIELDS[Kind.VEHICLE]
 
 HEALING_MS = HOUR_MS
 """How long at most an alert stays open after its device is well, should the reading that clears it get lost."""
@@ -265,8 +265,8 @@ def may_change(rule: Rule, before: Reading | None, readings: Sequence[Reading]) 
 class LiveChange:
     """A vehicle's live state was replaced by a newer one.
 
-    `alone` says that the request held no other heartbeat of the vehicle. Then there is nothing to judge between
-    `before` and `after`.
+    `alone` says that no other heartbeat of the vehicle came with it. Then there is nothing to judge between `before`
+    and `after`.
     """
 
     before: HeartbeatStatement | None

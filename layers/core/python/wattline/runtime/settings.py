@@ -41,12 +41,6 @@ class CompactorSettings(EnergyHotSettings):
     bucket: str = Field(alias="BUCKET")
 
 
-class FileLoaderSettings(EnergyHotSettings):
-    """Of the function `file_loader`."""
-
-    bucket: str = Field(alias="BUCKET")
-
-
 def _with_distinct_names(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     if len({rule.name for rule in rules}) < len(rules):
         raise ValueError("two rules have the same name")
@@ -65,6 +59,12 @@ class AlertSettings(EnergyHotSettings):
     """Of every function that judges readings."""
 
     rules: Json[Rules] = Field(alias="ALERT_RULES", default=DEFAULT_RULES)
+
+
+class FileLoaderSettings(AlertSettings):
+    """Of the function `file_loader`."""
+
+    bucket: str = Field(alias="BUCKET")
 
 
 class AlerterSettings(AlertSettings):

@@ -54,12 +54,13 @@ def judge(  # noqa: PLR0913 - keyword-only wiring
         judge(
             Device(DeviceKind.BATTERY, device_id),
             [Reading(name, ts_ms, value, received_ms, seq) for name, ts_ms, value, seq in points],
-            rules=load(AlertSettings).rules, alerts=DynamoAlerts(hot_table), now_ms=now,
+            rules=settings.rules, alerts=DynamoAlerts(hot_table), now_ms=now,
         )
 
-    That is one query and one transaction a rule; a caller's role needs `dynamodb:Query` and `dynamodb:PutItem` on
-    the hot table. `in_order` says that the caller itself passes over late readings, so that nothing need be
-    written while no state changes. Raises TransientError; the same call may be repeated.
+    `settings` being an `AlertSettings` of the runtime, as the file loader's are. That is one query, and one
+    transaction a rule; the caller's role needs `dynamodb:Query` and `dynamodb:PutItem` on the hot table. `in_order`
+    says that the caller itself passes over late readings, so that nothing need be written while no state changes.
+    Raises TransientError; the same call may be repeated.
     """
     said = list(readings)
     watched = {rule: [each for each in said if rule.watches(each.metric)] for rule in rules}
