@@ -3,7 +3,7 @@
 import os
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field, Json, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, TypeAdapter
 
 from wattline.domain.alerts import DEFAULT_RULES, Rule
 
@@ -41,24 +41,18 @@ class CompactorSettings(EnergyHotSettings):
     bucket: str = Field(alias="BUCKET")
 
 
-def _with_distinct_names(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+def parse_rules(text: str) -> tuple[Rule, ...]:
+    """A JSON list of objects with the fields of `Rule`. Raises ValueError (pydantic's ValidationError is one)."""
+    rules = TypeAdapter(tuple[Rule, ...], config=ConfigDict(extra="forbid")).validate_json(text)
     if len({rule.name for rule in rules}) < len(rules):
         raise ValueError("two rules have the same name")
     return rules
 
 
-Rules = Annotated[tuple[Rule, ...], AfterValidator(_with_distinct_names)]
-
-
-def parse_rules(text: str) -> tuple[Rule, ...]:
-    """A JSON list of objects with the fields of `Rule`. Raises pydantic's ValidationError."""
-    return TypeAdapter(Rules).validate_json(text)
-
-
 class AlertSettings(EnergyHotSettings):
     """Of every function that judges readings."""
 
-    rules: Json[Rules] = Field(alias="ALERT_RULES", default=DEFAULT_RULES)
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(parse_rules)] = Field(alias="ALERT_RULES", default=DEFAULT_RULES)
 
 
 class FileLoaderSettings(AlertSettings):
