@@ -84,7 +84,7 @@ class TestOfABattery:
     def test_more_transitions_than_a_transaction_holds_are_all_recorded(self) -> None:
         alerts = FakeAlerts()
         judge_battery(alerts, charge(*[50, 10] * 150))
-        assert len(alerts.events) == 299
+        assert (len(alerts.events), alerts.saves) == (299, 4)
         assert [event.number for event, _ in alerts.events.values()] == list(range(1, 300))
         assert open_alerts(alerts) == ["b1"]
 
