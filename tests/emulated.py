@@ -1,6 +1,6 @@
 """The hot table, the bucket and the queues on moto."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -61,7 +61,7 @@ def emulate() -> Emulated:
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
         BillingMode="PAY_PER_REQUEST",
     )
-    _serialize_transactions(dynamodb)
+    _serialize_conditional_writes(dynamodb)
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     sqs = boto3.client("sqs")
@@ -69,15 +69,19 @@ def emulate() -> Emulated:
     return Emulated(dynamodb, s3, sqs, *queues)
 
 
-def _serialize_transactions(dynamodb: "DynamoDBClient") -> None:
-    """moto checks the conditions of a transaction and then writes, with room for another thread in between."""
-    transact, lock = dynamodb.transact_write_items, Lock()
+def _serialize_conditional_writes(dynamodb: "DynamoDBClient") -> None:
+    """moto checks the conditions of a write and then writes, with room for another thread in between."""
+    lock = Lock()
 
-    def one_at_a_time(**call: Any) -> Any:
-        with lock:
-            return transact(**call)
+    def one_at_a_time(write: Callable[..., Any]) -> Callable[..., Any]:
+        def locked(**call: Any) -> Any:
+            with lock:
+                return write(**call)
 
-    dynamodb.transact_write_items = one_at_a_time  # type: ignore[method-assign]
+        return locked
+
+    for name in ("transact_write_items", "update_item", "put_item"):
+        setattr(dynamodb, name, one_at_a_time(getattr(dynamodb, name)))
 
 
 def _index(name: str, pk: str, sk: str, included: Sequence[str] = ()) -> "GlobalSecondaryIndexTypeDef":
