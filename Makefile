@@ -54,7 +54,8 @@ down: ## stop what `make up` started
 
 deploy: install layers ## deploy to AWS (ENVIRONMENT=prod JWT_ISSUER= JWT_AUDIENCE= JWKS_URL=), with your own credentials
 	@infra/node_modules/.bin/cdk deploy --all --no-notices -c environment="$(ENVIRONMENT)" -c jwt_issuer="$(JWT_ISSUER)" \
-		-c jwt_audience="$(JWT_AUDIENCE)" -c jwks_url="$(JWKS_URL)"
+		-c jwt_audience="$(JWT_AUDIENCE)" -c jwks_url="$(JWKS_URL)" \
+		$(if $(ALERT_RULES),-c alert_rules='$(ALERT_RULES)')
 
 token: install ## print a token for the local stack (SCOPES="telemetry:read")
 	@$(BIN)/python -m infra.local token --scopes "$(SCOPES)"

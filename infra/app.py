@@ -10,6 +10,8 @@ from infra import environments
 from infra.environments import Environment, TokenIssuer
 from infra.stacks.api import ApiStack
 from infra.stacks.data import DataStack
+from wattline.domain.alerts import DEFAULT_RULES
+from wattline.runtime.settings import parse_rules
 
 LOCAL = "local"
 
@@ -35,7 +37,8 @@ def environment_of(app: App) -> Environment:
         return environments.local(
             tokens=tokens, athena_url=_context(app, "athena_url"), endpoint_url=_context(app, "endpoint_url")
         )
-    return environments.aws(name, tokens)
+    rules = app.node.try_get_context("alert_rules")
+    return environments.aws(name, tokens, parse_rules(rules) if rules else DEFAULT_RULES)
 
 
 def _context(app: App, key: str) -> str:

@@ -6,6 +6,8 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 
+from wattline.domain.alerts import DEFAULT_RULES, Rule
+
 
 @dataclass(frozen=True, kw_only=True)
 class TokenIssuer:
@@ -34,6 +36,8 @@ class Environment:
     removal_policy: RemovalPolicy
     function_variables: dict[str, str] = field(default_factory=dict)
     """Environment variables every function gets."""
+    alert_rules: tuple[Rule, ...] = DEFAULT_RULES
+    """When alerts fire and clear."""
     log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH
     throttle_rate: int = 500
     """Requests a second over all routes; `throttle_burst` may come at once."""
@@ -44,7 +48,7 @@ class Environment:
     """How long the history writer waits for more messages, to write fewer and larger objects."""
 
 
-def aws(name: str, tokens: TokenIssuer) -> Environment:
+def aws(name: str, tokens: TokenIssuer, alert_rules: tuple[Rule, ...] = DEFAULT_RULES) -> Environment:
     """A deployment on AWS."""
     return Environment(
         name=name,
@@ -53,6 +57,7 @@ def aws(name: str, tokens: TokenIssuer) -> Environment:
         architecture=lambda_.Architecture.ARM_64,
         dependency_layers=True,
         removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        alert_rules=alert_rules,
     )
 
 

@@ -1,5 +1,6 @@
 """The hot table, the bucket and the queues on moto."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -7,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import boto3
 
+from wattline.adapters.hot_alerts import LISTED
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import GlobalSecondaryIndexTypeDef
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
@@ -69,19 +73,15 @@ def emulate() -> Emulated:
         TableName=HOT_TABLE,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "list_pk", "list_sk", "charging_pk")
+            {"AttributeName": name, "AttributeType": "S"}
+            for name in ("pk", "sk", "list_pk", "list_sk", "charging_pk", "alerts_pk", "alerts_sk")
         ],
         GlobalSecondaryIndexes=[
-            {
-                "IndexName": index,
-                "KeySchema": [
-                    {"AttributeName": key, "KeyType": "HASH"},
-                    {"AttributeName": "list_sk", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-            for index, key in (("fleet", "list_pk"), ("charging", "charging_pk"))
+            _index("fleet", "list_pk", "list_sk"),
+            _index("charging", "charging_pk", "list_sk"),
+            _index("alerts", "alerts_pk", "alerts_sk", LISTED),
         ],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
         BillingMode="PAY_PER_REQUEST",
     )
     s3 = _session().client("s3")
@@ -89,3 +89,13 @@ def emulate() -> Emulated:
     sqs = _session().client("sqs")
     queues = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("history", "history-dlq")]
     return Emulated(dynamodb, s3, sqs, *queues)
+
+
+def _index(name: str, pk: str, sk: str, included: Sequence[str] = ()) -> "GlobalSecondaryIndexTypeDef":
+    return {
+        "IndexName": name,
+        "KeySchema": [{"AttributeName": pk, "KeyType": "HASH"}, {"AttributeName": sk, "KeyType": "RANGE"}],
+        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(included)}
+        if included
+        else {"ProjectionType": "KEYS_ONLY"},
+    }

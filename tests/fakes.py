@@ -158,7 +158,7 @@ class FakeHotFleet:
             until = max(now_ms, said.heartbeat.ts_ms) + HOT_WINDOW_MS + HOUR_MS
             self.said[kind, said.heartbeat.device_id, request, position] = (said, until)
 
-    def update_live(self, kind: Kind, statements: Iterable[HeartbeatStatement]) -> None:
+    def update_live(self, kind: Kind, statements: Iterable[HeartbeatStatement], *, complete: bool = True) -> None:
         with self._lock:
             for said in statements:
                 key = (kind, said.heartbeat.device_id)

@@ -1,4 +1,4 @@
-"""Answer reads of readings, live states, links and batteries.
+"""Answer reads of readings, live states, links, batteries, loads and alerts.
 
 Wire models and AWS clients are imported at a route's first request: a cold start pays for the route that woke it.
 """
@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from wattline.api import routes
 from wattline.api.http import Answer, HttpApi
 from wattline.domain.fleet import Kind
-from wattline.ports import BatteryHistory, EnergyHistory, HotBatteries, HotEnergy, HotFleet, Links, Loads
+from wattline.ports import Alerts, BatteryHistory, EnergyHistory, HotBatteries, HotEnergy, HotFleet, Links, Loads
 from wattline.runtime.clock import now_ms
 from wattline.runtime.observability import logger, metrics
 from wattline.services.energy import HOT_WINDOW_MS, read_energy
@@ -28,11 +28,13 @@ class Stores(NamedTuple):
     links: Links
     loads: Loads
     batteries: HotBatteries
+    alerts: Alerts
 
 
 @cache
 def stores() -> Stores:
     from wattline.adapters import aws
+    from wattline.adapters.hot_alerts import DynamoAlerts
     from wattline.adapters.hot_batteries import DynamoHotBatteries
     from wattline.adapters.hot_energy import DynamoHotEnergy
     from wattline.adapters.hot_fleet import DynamoHotFleet
@@ -49,6 +51,7 @@ def stores() -> Stores:
         DynamoLinks(table),
         DynamoLoads(table, aws.s3(), settings.bucket),
         DynamoHotBatteries(table),
+        DynamoAlerts(table),
     )
 
 
@@ -110,6 +113,13 @@ def get_links(event: APIGatewayProxyEvent, vehicleId: str) -> Answer:  # noqa: N
     from wattline.api import links
 
     return links.links_answer(stores().links.of_vehicle(vehicleId))
+
+
+@api.route(routes.GET_ALERTS)
+def get_alerts(event: APIGatewayProxyEvent) -> Answer:
+    from wattline.api import alerts
+
+    return alerts.alerts_answer(event, stores().alerts.page)
 
 
 @api.route(routes.GET_LOADS)

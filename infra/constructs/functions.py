@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from constructs import Construct
 
+from infra.constructs.alerter import Alerter, alert_rules
 from infra.constructs.dependency_layers import Layers
 from infra.constructs.lake_bucket import DROPS, HISTORY, QUERY_RESULTS, REJECTS
 from infra.constructs.python_function import PythonFunction, Size
@@ -52,8 +53,9 @@ class Functions(Construct):
             "analytics": self._analytics().function,
             "web": self._web().function,
         }
+        alerter = Alerter(self, "Alerter", environment=environment, layers=layers, data=data)
         workers = (self._history_writer(), self._compactor(), self._file_loader())
-        self.alarms = [worker.alarm_on_errors() for worker in workers]
+        self.alarms = [*(worker.alarm_on_errors() for worker in workers), *alerter.alarms]
 
     def _ingestion(self) -> PythonFunction:
         return PythonFunction(
@@ -142,8 +144,10 @@ class Functions(Construct):
 
     def _web(self) -> PythonFunction:
         queues = {"history": self._data.history_queue, "loads": self._data.loads_queue}
+        lost = self._data.alerting.lost_records
         urls = {name: queue.queue.queue_url for name, queue in queues.items()}
         urls |= {f"{name}_dlq": queue.dead_letters.queue_url for name, queue in queues.items()}
+        urls["alerts_dlq"] = lost.queue_url
         arns = [each.queue_arn for queue in queues.values() for each in (queue.queue, queue.dead_letters)]
         return PythonFunction(
             self,
@@ -155,7 +159,7 @@ class Functions(Construct):
             variables={
                 "QUEUE_URLS": Stack.of(self).to_json_string(urls),
             },
-            statements=[_allow(["sqs:GetQueueAttributes"], *arns)],
+            statements=[_allow(["sqs:GetQueueAttributes"], *arns, lost.queue_arn)],
         )
 
     def _authorizer(self) -> PythonFunction:
@@ -243,7 +247,11 @@ class Functions(Construct):
             layers=self._layers.parquet,
             # A file's text lies on local disk, and energy readings a second time.
             size=Size(memory_mb=1_769, timeout=LOADER_TIMEOUT, scratch_mb=10_240),
-            variables={"HOT_TABLE": data.hot_table.table_name, "BUCKET": data.bucket.bucket_name},
+            variables={
+                "HOT_TABLE": data.hot_table.table_name,
+                "BUCKET": data.bucket.bucket_name,
+                "ALERT_RULES": alert_rules(self._environment),
+            },
             statements=[
                 _allow(
                     ["dynamodb:BatchWriteItem", "dynamodb:BatchGetItem", "dynamodb:Query", *SINGLE_ITEMS],

@@ -4,9 +4,11 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
+from wattline.adapters.hot_alerts import ALERTS_INDEX, LISTED
+
 
 class HotTable(Construct):
-    """One on-demand table of the keys `pk` and `sk`, with a TTL and point-in-time recovery."""
+    """One on-demand table of the keys `pk` and `sk`, with a TTL, a stream and point-in-time recovery."""
 
     def __init__(self, scope: Construct, construct_id: str, *, name: str, removal_policy: RemovalPolicy) -> None:
         super().__init__(scope, construct_id)
@@ -22,6 +24,8 @@ class HotTable(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
+            # both images: the one before says what had been judged
+            stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
             removal_policy=removal_policy,
         )
         for index, key in (("fleet", "list_pk"), ("charging", "charging_pk")):
@@ -32,4 +36,14 @@ class HotTable(Construct):
                 sort_key=dynamodb.Attribute(name="list_sk", type=dynamodb.AttributeType.STRING),
                 projection_type=dynamodb.ProjectionType.KEYS_ONLY,
             )
-        self.index_arns = [f"{self.table.table_arn}/index/{index}" for index in ("fleet", "charging")]
+        self.table.add_global_secondary_index(
+            index_name=ALERTS_INDEX,
+            partition_key=dynamodb.Attribute(name="alerts_pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="alerts_sk", type=dynamodb.AttributeType.STRING),
+            # what a listing shows; it changes when an alert does, not with each reading
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=list(LISTED),
+        )
+        self.alerts_index_arn = f"{self.table.table_arn}/index/{ALERTS_INDEX}"
+        listings = [f"{self.table.table_arn}/index/{index}" for index in ("fleet", "charging")]
+        self.index_arns = [*listings, self.alerts_index_arn]

@@ -209,6 +209,7 @@ class LocalCloud:
             "api_url": self.api_url(api_id),
             "token": tokens.mint(self.state, [scope.value for scope in Scope]),
             "bucket": stacks[f"{NAME}-data"]["BucketName"],
+            "alerts_topic": stacks[f"{NAME}-data"]["AlertsTopic"],
             "hot_table": stacks[f"{NAME}-data"]["HotTableName"],
             "athena_url": self.athena_url,
             "endpoint_url": self.endpoint_url,

@@ -3,6 +3,7 @@
 from aws_cdk import Aws, CfnOutput, Stack
 from constructs import Construct
 
+from infra.constructs.alerting import Alerting
 from infra.constructs.history_catalog import HistoryCatalog
 from infra.constructs.hot_table import HotTable
 from infra.constructs.lake_bucket import LakeBucket
@@ -29,6 +30,8 @@ class DataStack(Stack):
         hot = HotTable(self, "Hot", name=f"{name}-hot", removal_policy=environment.removal_policy)
         self.hot_table = hot.table
         self.hot_indexes = hot.index_arns
+        self.alerts_index = hot.alerts_index_arn
+        self.alerting = Alerting(self, "Alerting", name=name)
         self.history_queue = WorkQueue(self, "HistoryQueue", name=f"{name}-history")
         self.loads_queue = WorkQueue(self, "LoadsQueue", name=f"{name}-loads", consumer_timeout=LOADER_TIMEOUT)
         self.lake.announce_drops(self.loads_queue.queue)
@@ -36,10 +39,11 @@ class DataStack(Stack):
             self, "History", name=name, bucket=self.bucket, cutoff_bytes=environment.query_cutoff_bytes
         )
         self.operations = Operations(self, "Operations", name=name)
-        self.operations.watch([*self.history_queue.alarms, *self.loads_queue.alarms])
+        self.operations.watch([*self.history_queue.alarms, *self.loads_queue.alarms, self.alerting.alarm])
         acknowledge(
             self.bucket, "AwsSolutions-S1", None, "CloudTrail data events audit access; server logs would double it"
         )
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
         CfnOutput(self, "HotTableName", value=self.hot_table.table_name)
+        CfnOutput(self, "AlertsTopic", value=self.alerting.topic.topic_arn)
         CfnOutput(self, "OperationsTopic", value=self.operations.topic.topic_arn)

@@ -9,7 +9,7 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "wattline")
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "benchmark")
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 
-from tests.benchmarks import batteries, energy, fleet, lambda_time, load
+from tests.benchmarks import alerts, batteries, energy, fleet, lambda_time, load
 from wattline.domain.fleet import Kind
 
 if __name__ == "__main__":
@@ -21,3 +21,4 @@ if __name__ == "__main__":
         subprocess.run([sys.executable, "-m", "tests.benchmarks.lake", kind], check=True)
     batteries.main()
     load.main()
+    alerts.main()

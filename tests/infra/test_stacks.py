@@ -82,7 +82,7 @@ def test_only_tracing_may_name_every_resource(synthesized: Synthesized) -> None:
 def test_each_function_has_a_role_of_its_own_without_managed_policies(synthesized: Synthesized) -> None:
     functions = synthesized.resources("AWS::Lambda::Function")
     roles = {json.dumps(function["Role"]) for function in functions.values()}
-    assert len(roles) == len(functions) == 8
+    assert len(roles) == len(functions) == 9
     assert all("ManagedPolicyArns" not in role for role in synthesized.resources("AWS::IAM::Role").values())
 
 
@@ -102,8 +102,9 @@ def test_errors_that_callers_see_and_errors_of_workers_raise_alarms(synthesized:
 
 def test_each_queue_has_dead_letters_and_alarms_on_the_first_and_on_an_hour(synthesized: Synthesized) -> None:
     queues = synthesized.resources("AWS::SQS::Queue")
-    work = {key: queue for key, queue in queues.items() if "RedrivePolicy" in queue}
-    assert len(work) * 2 == len(queues)
+    work = [key for key, queue in queues.items() if "RedrivePolicy" in queue]
+    lost_records = [queue["QueueName"] for queue in queues.values() if queue["QueueName"].endswith("-alerts-dlq")]
+    assert len(work) * 2 + len(lost_records) == len(queues)
     alarms = synthesized.resources("AWS::CloudWatch::Alarm").values()
     watched = {(alarm["MetricName"], alarm["Threshold"]) for alarm in alarms}
     assert {("ApproximateNumberOfMessagesVisible", 1), ("ApproximateAgeOfOldestMessage", 3600)} <= watched
@@ -112,7 +113,8 @@ def test_each_queue_has_dead_letters_and_alarms_on_the_first_and_on_an_hour(synt
 
 
 def test_alarms_may_publish_to_their_topic(synthesized: Synthesized) -> None:
-    (policy,) = synthesized.resources("AWS::SNS::TopicPolicy").values()
+    policies = synthesized.resources("AWS::SNS::TopicPolicy")
+    (policy,) = [policy for name, policy in policies.items() if name.startswith("Operations")]
     allowed = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
     assert [(each["Principal"], each["Action"]) for each in allowed] == [
         ({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish")
@@ -155,6 +157,46 @@ def test_dropped_files_are_announced_and_s3_has_leave_to_do_so_by_then(synthesiz
         if each["Principal"] == {"Service": "s3.amazonaws.com"}
     ]
     assert leave in bucket["DependsOn"]
+
+
+def test_the_stream_hands_only_live_states_and_new_transitions_to_the_alerter(synthesized: Synthesized) -> None:
+    mappings = synthesized.resources("AWS::Lambda::EventSourceMapping").values()
+    (mapping,) = [each for each in mappings if "StartingPosition" in each]
+    patterns = [json.loads(each["Pattern"]) for each in mapping["FilterCriteria"]["Filters"]]
+    assert patterns == [
+        {
+            "eventName": ["INSERT", "MODIFY"],
+            "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "VEHICLE#"}]}, "sk": {"S": ["LIVE"]}}},
+        },
+        {"eventName": ["INSERT"], "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "TRANSITION#"}]}}}},
+    ]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["MaximumRetryAttempts"] > 0
+    assert mapping["MaximumRecordAgeInSeconds"] <= 86_400
+    assert mapping["DestinationConfig"]["OnFailure"]["Destination"]
+    (table,) = synthesized.resources("AWS::DynamoDB::Table").values()
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+def test_rules_of_alerts_are_configuration() -> None:
+    from aws_cdk import App
+
+    from infra.app import environment_of
+
+    rule = {"name": "cold", "metric": "batteryTemp", "comparison": "below", "threshold": -10, "clear": 0}
+    context = {
+        "environment": "prod",
+        "jwt_issuer": "i",
+        "jwt_audience": "a",
+        "jwks_url": "https://issuer.example/",
+        "alert_rules": json.dumps([rule]),
+    }
+    (parsed,) = environment_of(App(context=context)).alert_rules
+    assert (parsed.name, parsed.threshold, parsed.hold_seconds) == ("cold", -10, 0)
+    for wrong in ([rule, rule], [rule | {"clear": -20}], [rule | {"holds": 3}], [rule | {"metric": None}]):
+        with pytest.raises(ValueError, match=r"rule|holds|metric"):
+            environment_of(App(context=context | {"alert_rules": json.dumps(wrong)}))
 
 
 def test_the_bucket_is_private_and_encrypted_and_the_table_recoverable(synthesized: Synthesized) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
 _PATIENCE = Config(
@@ -35,6 +36,12 @@ def dynamodb() -> "DynamoDBClient":
 def sqs() -> "SQSClient":
     """The SQS client of this process."""
     return boto3.client("sqs", config=_PATIENCE)
+
+
+@cache
+def sns() -> "SNSClient":
+    """The SNS client of this process."""
+    return boto3.client("sns", config=_PATIENCE)
 
 
 @cache

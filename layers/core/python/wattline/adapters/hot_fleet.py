@@ -1,14 +1,16 @@
 """Heartbeats and live states in the hot table.
 
 * `VEHICLE#<id>` / `R#<UTC hour>#<received s>#<request>`: what one request said about a device's hour.
-* `VEHICLE#<id>` / `LIVE`: the latest heartbeat; it never expires. Its attributes `list_pk` (one of a few shards)
-  and `list_sk` put it into the index `fleet`, and `charging_pk`, there only while the vehicle charges, into the
-  index `charging`. Both project keys only and change only when the state they index changes.
+* `VEHICLE#<id>` / `LIVE`: the latest heartbeat, and whether it came alone; it never expires. Its attributes `list_pk`
+  (one of a few shards) and `list_sk` put it into the index `fleet`, and `charging_pk`, there only while the vehicle
+  charges, into the index `charging`. Both project keys only and change only when the state they index changes.
+  Alerts are judged from the stream of these items' changes.
 
 `METER#<id>` likewise.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -65,12 +67,18 @@ class DynamoHotFleet:
             if wanted.start_ms <= said.heartbeat.ts_ms < wanted.end_ms and said.received_s <= wanted.as_of_s
         ]
 
-    def update_live(self, kind: Kind, statements: Iterable[HeartbeatStatement]) -> None:
+    def update_live(self, kind: Kind, statements: Iterable[HeartbeatStatement], *, complete: bool = True) -> None:
         """One conditional update a device: a newer moment wins, of the same moment the newer statement."""
-        with ThreadPoolExecutor(_THREADS) as threads:
-            list(threads.map(lambda said: self._update(kind, said), live(statements)))
+        said = list(statements)
+        counts = Counter(each.heartbeat.device_id for each in said)
 
-    def _update(self, kind: Kind, said: HeartbeatStatement) -> None:
+        def update(newest: HeartbeatStatement) -> None:
+            self._update(kind, newest, alone=complete and counts[newest.heartbeat.device_id] == 1)
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            list(threads.map(update, live(said)))
+
+    def _update(self, kind: Kind, said: HeartbeatStatement, *, alone: bool) -> None:
         charging = kind is Kind.VEHICLE and is_charging(said.heartbeat)
         # Strictly newer: a repeat finds its own traces, fails the condition and changes nothing.
         is_newer = (
@@ -79,13 +87,15 @@ class DynamoHotFleet:
         )
         shard = _shard(kind, crc32(said.heartbeat.device_id.encode()) % SHARDS)
         assignments = (
-            "SET ts = :ts, received_s = :received, seq = :seq, measured = :measured, list_pk = :shard, list_sk = :id"
+            "SET ts = :ts, received_s = :received, seq = :seq, measured = :measured, alone = :alone, "
+            "list_pk = :shard, list_sk = :id"
         )
         values: dict[str, Any] = {
             ":ts": {"N": str(said.heartbeat.ts_ms)},
             ":received": {"N": str(said.received_s)},
             ":seq": {"N": str(said.seq)},
             ":measured": {"S": json.dumps(said.heartbeat.values)},
+            ":alone": {"BOOL": alone},
             ":shard": {"S": shard},
             ":id": {"S": said.heartbeat.device_id},
         }
@@ -100,7 +110,7 @@ class DynamoHotFleet:
     def live(self, kind: Kind, device_id: str) -> HeartbeatStatement | None:
         """The device's latest heartbeat."""
         item = self._table.get(_pk(kind, device_id), LIVE)
-        return None if item is None else _live_statement(item)
+        return None if item is None else live_statement(item)
 
     def page(self, kind: Kind, *, charging: bool, after: str | None, limit: int) -> DevicePage:
         """Shard by shard, by id within; `after` is the `next` of the page before."""
@@ -119,7 +129,7 @@ class DynamoHotFleet:
 
     def _live_of(self, kind: Kind, device_ids: Sequence[str]) -> list[HeartbeatStatement]:
         items = self._table.get_all([(_pk(kind, device_id), LIVE) for device_id in device_ids])
-        by_id = {said.heartbeat.device_id: said for said in map(_live_statement, items)}
+        by_id = {said.heartbeat.device_id: said for said in map(live_statement, items)}
         return [by_id[device_id] for device_id in device_ids if device_id in by_id]
 
 
@@ -158,6 +168,7 @@ def _statements(device_id: str, item: "Item") -> Iterator[HeartbeatStatement]:
         yield HeartbeatStatement(Heartbeat(device_id, ts_ms, tuple(values)), received_s, seq)
 
 
-def _live_statement(item: "Item") -> HeartbeatStatement:
+def live_statement(item: "Item") -> HeartbeatStatement:
+    """What a live item says."""
     heartbeat = Heartbeat(item["list_sk"]["S"], int(item["ts"]["N"]), tuple(json.loads(item["measured"]["S"])))
     return HeartbeatStatement(heartbeat, int(item["received_s"]["N"]), int(item["seq"]["N"]))

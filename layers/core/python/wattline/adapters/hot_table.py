@@ -155,6 +155,32 @@ class HotTable:
             after_sk = found[-1] if found else after_sk
         return found
 
+    def query_index(  # noqa: PLR0913 - the parts of a key query
+        self, index: str, pk: str, first_sk: str, last_sk: str, *, limit: int, only: "Item | None" = None
+    ) -> "Iterator[Item]":
+        """Items of the sparse index whose keys are `<index>_pk` and `<index>_sk`, first_sk <= sk <= last_sk, in order.
+
+        `limit` is how many the caller wants; `only` names attributes that must have these values.
+        """
+        query: dict[str, Any] = {
+            "TableName": self.name,
+            "IndexName": index,
+            "KeyConditionExpression": f"{index}_pk = :pk AND {index}_sk BETWEEN :first AND :last",
+            "ExpressionAttributeValues": {":pk": {"S": pk}, ":first": {"S": first_sk}, ":last": {"S": last_sk}},
+            "Limit": limit,
+        }
+        if only:
+            query["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in only)
+            query["ExpressionAttributeNames"] = {f"#{name}": name for name in only}
+            query["ExpressionAttributeValues"] |= {f":{name}": value for name, value in only.items()}
+        while True:
+            with unavailable("reading the table"):
+                page = self._client.query(**query)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
     def conditional_put(
         self, item: "Item", *, condition: str, values: "dict[str, AttributeValueTypeDef]"
     ) -> dict[str, Any]:

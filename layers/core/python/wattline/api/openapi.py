@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 import wattline
-from wattline.api import batteries, degradation, energy, links, loads, performance, routes, telemetry
+from wattline.api import alerts, batteries, degradation, energy, links, loads, performance, routes, telemetry
 from wattline.api.problems import PROBLEM_JSON
 from wattline.api.routes import ROUTES, Route
 from wattline.domain.ids import ID_PATTERN
@@ -229,6 +229,17 @@ OPERATIONS: dict[Route, Operation] = {
         degradation.BatteryDegradation,
         query=degradation.DegradationParameters,
         problems=(404, 422, 502, 503),
+    ),
+    routes.GET_ALERTS: Operation(
+        "Open alerts",
+        "Pending, firing and clearing alerts by rule and device, in pages: one key query, whatever the fleet's size. "
+        "An alert is listed a second or two after its reading.",
+        "Alerts",
+        HTTPStatus.OK,
+        alerts.AlertList,
+        query=alerts.AlertParameters,
+        csv_answer=True,
+        problems=(422, 503),
     ),
     routes.HEALTH: Operation(
         "Whether all is well",

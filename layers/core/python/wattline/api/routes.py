@@ -39,6 +39,7 @@ GET_BATTERIES = Route("GET", "/v1/batteries", "query", Scope.READ)
 GET_BATTERY = Route("GET", "/v1/batteries/{deviceId}", "query", Scope.READ)
 GET_BATTERY_TELEMETRY = Route("GET", "/v1/batteries/{deviceId}/telemetry", "query", Scope.READ)
 GET_DEGRADATION = Route("GET", "/v1/analytics/batteries/{deviceId}/degradation", "analytics", Scope.READ)
+GET_ALERTS = Route("GET", "/v1/alerts", "query", Scope.READ)
 HEALTH = Route("GET", "/health", "web", None)
 DOCS = Route("GET", "/docs", "web", None)
 OPENAPI = Route("GET", "/openapi.json", "web", None)
@@ -54,6 +55,7 @@ ROUTES: tuple[Route, ...] = (
     GET_METERS,
     GET_METER,
     GET_LINKS,
+    GET_ALERTS,
     GET_PERFORMANCE,
     GET_LOADS,
     GET_LOAD,

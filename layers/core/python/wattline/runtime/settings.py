@@ -1,9 +1,11 @@
 """The environment variables of each function; nothing else in the code reads the environment."""
 
 import os
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, Field, Json
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, TypeAdapter
+
+from wattline.domain.alerts import DEFAULT_RULES, Rule
 
 
 class EnergyHotSettings(BaseModel):
@@ -39,10 +41,30 @@ class CompactorSettings(EnergyHotSettings):
     bucket: str = Field(alias="BUCKET")
 
 
-class FileLoaderSettings(EnergyHotSettings):
+def parse_rules(text: str) -> tuple[Rule, ...]:
+    """A JSON list of objects with the fields of `Rule`. Raises ValueError (pydantic's ValidationError is one)."""
+    rules = TypeAdapter(tuple[Rule, ...], config=ConfigDict(extra="forbid")).validate_json(text)
+    if len({rule.name for rule in rules}) < len(rules):
+        raise ValueError("two rules have the same name")
+    return rules
+
+
+class AlertSettings(EnergyHotSettings):
+    """Of every function that judges readings."""
+
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(parse_rules)] = Field(alias="ALERT_RULES", default=DEFAULT_RULES)
+
+
+class FileLoaderSettings(AlertSettings):
     """Of the function `file_loader`."""
 
     bucket: str = Field(alias="BUCKET")
+
+
+class AlerterSettings(AlertSettings):
+    """Of the function `alerter`."""
+
+    topic_arn: str = Field(alias="ALERT_TOPIC")
 
 
 class AuthorizerSettings(BaseModel):

@@ -41,7 +41,7 @@ class HeartbeatsKind:
             newest |= {said.heartbeat.device_id: said for said in fleet.live([*newest.values(), *recent])}
             progress.stored(len(rows))
         landing.flush()
-        to.fleet.update_live(self.kind, newest.values())
+        to.fleet.update_live(self.kind, newest.values(), complete=False)
 
     def _recent(self, rows: pa.Table, drop: Drop) -> list[HeartbeatStatement]:
         """Those that the hot window covers."""
