@@ -7,7 +7,7 @@ from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from infra import environments
-from infra.environments import Environment, TokenIssuer
+from infra.environments import Environment, MeterSource, TokenIssuer
 from infra.stacks.api import ApiStack
 from infra.stacks.data import DataStack
 
@@ -33,9 +33,20 @@ def environment_of(app: App) -> Environment:
     )
     if name == LOCAL:
         return environments.local(
-            tokens=tokens, athena_url=_context(app, "athena_url"), endpoint_url=_context(app, "endpoint_url")
+            tokens=tokens,
+            athena_url=_context(app, "athena_url"),
+            endpoint_url=_context(app, "endpoint_url"),
+            meter_source=_meter_source(app),
         )
-    return environments.aws(name, tokens)
+    return environments.aws(name, tokens, _meter_source(app))
+
+
+def _meter_source(app: App) -> MeterSource | None:
+    """The smart-meter API, where one is given."""
+    if not app.node.try_get_context("meter_url"):
+        return None
+    muids = tuple(muid.strip() for muid in _context(app, "meter_ids").split(","))
+    return MeterSource(url=_context(app, "meter_url"), muids=muids, since=_context(app, "meter_since"))
 
 
 def _context(app: App, key: str) -> str:

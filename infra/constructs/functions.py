@@ -12,6 +12,7 @@ from constructs import Construct
 
 from infra.constructs.dependency_layers import Layers
 from infra.constructs.lake_bucket import DROPS, HISTORY, QUERY_RESULTS, REJECTS
+from infra.constructs.poller import Poller
 from infra.constructs.python_function import PythonFunction, Size
 from infra.constructs.work_queue import CONSUMER_TIMEOUT, LOADER_TIMEOUT
 from infra.environments import Environment
@@ -54,6 +55,11 @@ class Functions(Construct):
         }
         workers = (self._history_writer(), self._compactor(), self._file_loader())
         self.alarms = [worker.alarm_on_errors() for worker in workers]
+        if environment.meter_source is not None:
+            poller = Poller(
+                self, "Poller", environment=environment, layers=layers, data=data, meters=environment.meter_source
+            )
+            self.alarms += poller.alarms
 
     def _ingestion(self) -> PythonFunction:
         return PythonFunction(

@@ -35,6 +35,8 @@ DELETE_LINK = Route("DELETE", "/v1/vehicles/{vehicleId}/meters/{meterId}", "inge
 GET_PERFORMANCE = Route("GET", "/v1/analytics/performance/{vehicleId}", "analytics", Scope.READ)
 GET_LOADS = Route("GET", "/v1/loads", "query", Scope.READ)
 GET_LOAD = Route("GET", "/v1/loads/{loadId}", "query", Scope.READ)
+GET_METER_READINGS = Route("GET", "/v1/meter_readings", "query", Scope.READ)
+GET_PRICING = Route("GET", "/v1/pricing", "query", Scope.READ)
 HEALTH = Route("GET", "/health", "web", None)
 DOCS = Route("GET", "/docs", "web", None)
 OPENAPI = Route("GET", "/openapi.json", "web", None)
@@ -50,6 +52,8 @@ ROUTES: tuple[Route, ...] = (
     GET_METERS,
     GET_METER,
     GET_LINKS,
+    GET_METER_READINGS,
+    GET_PRICING,
     GET_PERFORMANCE,
     GET_LOADS,
     GET_LOAD,

@@ -212,4 +212,4 @@ def _standing(ordered: Sequence[Tariff], start_ms: int, end_ms: int, direction: 
 
 def shown(amount: Decimal) -> str:
     """Money as a text."""
-    return str(amount.quantize(SHOWN, ROUND_HALF_EVEN))
+    return str(amount.quantize(SHOWN, ROUND_HALF_EVEN) + 0)  # there is no -0.0000 to pay

@@ -1,6 +1,7 @@
 """The environment variables of each function; nothing else in the code reads the environment."""
 
 import os
+from datetime import date
 from typing import TypeVar
 
 from pydantic import BaseModel, Field, Json
@@ -43,6 +44,15 @@ class FileLoaderSettings(EnergyHotSettings):
     """Of the function `file_loader`."""
 
     bucket: str = Field(alias="BUCKET")
+
+
+class PollerSettings(EnergyHotSettings):
+    """Of the function `poller`: which meters it asks the source at `source_url` about, and from which day on."""
+
+    history_queue_url: str = Field(alias="HISTORY_QUEUE_URL")
+    source_url: str = Field(alias="METER_SOURCE_URL")
+    muids: Json[list[str]] = Field(alias="METER_SOURCE_MUIDS")
+    since: date = Field(alias="METER_SOURCE_SINCE")
 
 
 class AuthorizerSettings(BaseModel):
