@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PORT ?= 4566
 ATHENA_PORT ?= 4567
+METER_PORT ?= 4568
 SCOPES ?= telemetry:write telemetry:read reports:run
 
 VEHICLES ?= 200
@@ -9,6 +10,10 @@ METERS ?= 200
 MINUTES ?= 120
 RATE ?= 0
 SEED ?= 1
+
+SOURCE ?= events/obis
+OUT ?= build/exploration
+ZONE ?= Europe/Zurich
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +23,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-anno
 LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down deploy token simulate drop compact test lint format bench layers openapi lock clean
+.PHONY: help install up down deploy token simulate drop compact poll explore test lint format bench layers openapi lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,15 +44,16 @@ infra/node_modules/.installed: infra/package-lock.json
 	@cd infra && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-up: install ## start the local cloud, deploy, post sample data, print how to use it (PORT=, ATHENA_PORT=)
-	@$(BIN)/python -m infra.local up --port $(PORT) --athena-port $(ATHENA_PORT)
+up: install ## start the local cloud, deploy, post sample data, print how to use it (PORT=, ATHENA_PORT=, METER_PORT=)
+	@$(BIN)/python -m infra.local up --port $(PORT) --athena-port $(ATHENA_PORT) --meter-port $(METER_PORT)
 
 down: ## stop what `make up` started
 	@test ! -x $(BIN)/python || $(BIN)/python -m infra.local down --port $(PORT) --athena-port $(ATHENA_PORT)
 
-deploy: install layers ## deploy to AWS (ENVIRONMENT=prod JWT_ISSUER= JWT_AUDIENCE= JWKS_URL=), with your own credentials
+deploy: install layers ## deploy to AWS (ENVIRONMENT=prod JWT_ISSUER= JWT_AUDIENCE= JWKS_URL=, METER_URL= METER_IDS= METER_SINCE= to poll meters), with your own credentials
 	@infra/node_modules/.bin/cdk deploy --all --no-notices -c environment="$(ENVIRONMENT)" -c jwt_issuer="$(JWT_ISSUER)" \
-		-c jwt_audience="$(JWT_AUDIENCE)" -c jwks_url="$(JWKS_URL)"
+		-c jwt_audience="$(JWT_AUDIENCE)" -c jwks_url="$(JWKS_URL)" \
+		-c meter_url="$(METER_URL)" -c meter_ids="$(METER_IDS)" -c meter_since="$(METER_SINCE)"
 
 token: install ## print a token for the local stack (SCOPES="telemetry:read")
 	@$(BIN)/python -m infra.local token --scopes "$(SCOPES)"
@@ -61,6 +67,13 @@ drop: install ## put a file into the local bucket and follow its load (FILE=read
 
 compact: install ## compact the local history now, however little has landed
 	@$(BIN)/python -m infra.local compact --port $(PORT) --athena-port $(ATHENA_PORT)
+
+poll: install ## ask the local smart-meter API for new readings now
+	@$(BIN)/python -m infra.local poll --port $(PORT) --athena-port $(ATHENA_PORT) --meter-port $(METER_PORT)
+
+explore: install ## draw the load profiles of a folder of files, or of an API (SOURCE= OUT= ZONE=, MUIDS= START= END= for an API)
+	@$(BIN)/python -m infra.local.explore --source "$(SOURCE)" --out "$(OUT)" --tz "$(ZONE)" \
+		--muids "$(MUIDS)" --start "$(START)" --end "$(END)"
 
 lint: install ## ruff, mypy and the import rules
 	@$(BIN)/ruff check .

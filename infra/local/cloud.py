@@ -22,6 +22,9 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 NAME = "wattline-local"
 DEPLOY_TIMEOUT_SECONDS = 300
+METER_PORT = 4568
+SAMPLE_METERS = ROOT / "events" / "obis"
+SAMPLE_METERS_SINCE = "2023-03-01"
 
 Progress = Callable[[str], None]
 
@@ -33,6 +36,7 @@ class LocalCloud:
     state: Path
     port: int
     athena_port: int
+    meter_port: int = METER_PORT
 
     @property
     def endpoint_url(self) -> str:
@@ -62,6 +66,14 @@ class LocalCloud:
         command += ["--bucket", self.bucket, "--workgroup", NAME, "--database", NAME.replace("-", "_")]
         return Service("athena", self.athena_port, command, self.state, "ATHENA_PORT")
 
+    @property
+    def meter_source(self) -> Service:
+        """The stand-in for a smart-meter API, with the sample meters."""
+        command = [sys.executable, "-m", "infra.local.meter_source", "--port", str(self.meter_port)]
+        return Service(
+            "meter-source", self.meter_port, [*command, "--folder", str(SAMPLE_METERS)], self.state, "METER_PORT"
+        )
+
     def client_environment(self) -> dict[str, str]:
         """The variables under which AWS clients on this machine speak to this cloud."""
         return {
@@ -82,6 +94,8 @@ class LocalCloud:
         progress(f"starting the local Athena on {self.athena_url}")
         self.athena.stop()  # it keeps nothing, and a new one knows the tables as they are now
         self.athena.start(self.process_environment())
+        progress(f"starting the smart-meter API on http://{HOST}:{self.meter_port}")
+        self.meter_source.start(self.process_environment())
         if fresh:
             progress("cdk bootstrap")
             self._cdk(["bootstrap", f"aws://{ACCOUNT}/{REGION}"])
@@ -92,6 +106,13 @@ class LocalCloud:
 
     def compact(self) -> str:
         """Run the compactor now, on every marked partition however little landed; what it says it did."""
+        return self._invoke("compactor", {"open_objects": 1})
+
+    def poll(self) -> str:
+        """Run the poller now; what it says it did."""
+        return self._invoke("poller", {})
+
+    def _invoke(self, function: str, event: dict[str, int]) -> str:
         if not self.ministack.is_running():
             raise LocalRunError("the local stack does not run; start it with `make up`")
         client = boto3.client(
@@ -102,12 +123,12 @@ class LocalCloud:
             aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
             config=Config(read_timeout=900, retries={"total_max_attempts": 1}),
         )
-        answer = client.invoke(FunctionName=f"{NAME}-compactor", Payload=json.dumps({"open_objects": 1}).encode())
+        answer = client.invoke(FunctionName=f"{NAME}-{function}", Payload=json.dumps(event).encode())
         return answer["Payload"].read().decode()
 
     def down(self) -> list[str]:
-        """End both processes; the names of those that ran."""
-        ended = [service.name for service in (self.athena, self.ministack) if service.stop()]
+        """End all processes; the names of those that ran."""
+        ended = [service.name for service in (self.athena, self.ministack, self.meter_source) if service.stop()]
         (self.state / "outputs.json").unlink(missing_ok=True)
         return ended
 
@@ -155,6 +176,9 @@ class LocalCloud:
             "jwks": tokens.jwks(self.state),
             "athena_url": self.athena_url,
             "endpoint_url": self.endpoint_url,
+            "meter_url": f"http://{HOST}:{self.meter_port}/",
+            "meter_ids": ",".join(path.stem for path in sorted(SAMPLE_METERS.glob("*.json"))),
+            "meter_since": SAMPLE_METERS_SINCE,
         }
         command = [str(ROOT / "infra" / "node_modules" / ".bin" / "cdk"), *arguments]
         command += ["--app", f"{sys.executable} -m infra.app", "--output", str(self.state / "cdk.out"), "--no-notices"]

@@ -18,7 +18,7 @@ from tests.e2e.api import Api, Deployment
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     state: Path = tmp_path_factory.mktemp("local-cloud")
-    cloud = LocalCloud(state, free_port(), free_port())
+    cloud = LocalCloud(state, free_port(), free_port(), free_port())
     try:
         outputs = cloud.up(print)
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=outputs["region"])

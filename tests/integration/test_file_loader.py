@@ -17,6 +17,7 @@ from wattline.adapters.hot_energy import DynamoHotEnergy
 from wattline.adapters.hot_fleet import DynamoHotFleet
 from wattline.adapters.hot_links import DynamoLinks
 from wattline.adapters.hot_loads import DynamoLoads
+from wattline.adapters.hot_obis import DynamoSmartMeters, DynamoTariffSets
 from wattline.adapters.hot_table import HotTable
 from wattline.adapters.parquet_lake import ParquetLake
 from wattline.domain.fleet import Kind
@@ -69,6 +70,8 @@ def bench() -> Iterator[Bench]:
             DynamoHotEnergy(table, HOT_WINDOW_MS),
             DynamoHotFleet(table),
             DynamoLinks(table),
+            DynamoSmartMeters(table),
+            DynamoTariffSets(table),
         )
         loads, drops = DynamoLoads(table, emulated.s3, BUCKET), S3Drops(emulated.s3, BUCKET)
         yield Bench(emulated, Means(loads, drops, stores, now_ms, max_bytes=10_000_000))

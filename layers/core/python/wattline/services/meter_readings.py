@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
-from wattline.batches import Batch
+from wattline.batches import Batch, Row
 from wattline.domain.autocorrelation import Lag, autocorrelation, hourly
 from wattline.domain.energy import NANO
 from wattline.domain.instants import DAY_MS, INTERVAL_MS
@@ -188,6 +188,11 @@ def _insight(query: MeterQuery, code: ObisCode, readings: Sequence[MeterReading]
     return found
 
 
+def reading_row(reading: ObisReading, received_ms: int, seq: int) -> Row:
+    """A reading as a row of the history; `seq` is its position in what was received."""
+    return (reading.muid, reading.code.hex, reading.ts_ms, reading.amount, reading.quality, received_ms, seq)
+
+
 def store_readings(
     readings: Sequence[tuple[int, ObisReading]], received_ms: int, *, queue: HistoryQueue, meters: SmartMeters
 ) -> None:
@@ -195,9 +200,7 @@ def store_readings(
 
     The history comes first, as everywhere; a meter becomes known when its readings are durable.
     """
-    rows = tuple(
-        (each.muid, each.code.hex, each.ts_ms, each.amount, each.quality, received_ms, seq) for seq, each in readings
-    )
+    rows = tuple(reading_row(each, received_ms, seq) for seq, each in readings)
     if not rows:
         return
     queue.send(Batch(OBIS_READINGS, rows))

@@ -135,6 +135,8 @@ def parse_tariffs(document: str) -> list[Tariff]:
         content: Any = json.loads(document, parse_float=Decimal)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"the tariffs are not JSON: {error}") from error
+    if isinstance(content, list):
+        content = {"tariffs": content}
     try:
         tariffs = [each.tariff() for each in _SetDocument.model_validate(content).tariffs]
     except ValidationError as error:
