@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattline.domain.instants import DAY_MS, HOUR_MS, INTERVAL_MS, format_instant, parse_instant
+from wattline.domain.instants import DAY_MS, HOUR_MS, INTERVAL_MS, format_instant
+from wattline.domain.instants import parse_instant as utc
 from wattline.domain.local_calendar import (
     Days,
     Grain,
@@ -34,7 +35,7 @@ ZONES = (
 
 
 def instants(start: str, end: str, grain: Grain, zone: str = "Europe/Zurich", days: Days = Days.ALL) -> list[str]:
-    wanted = LocalRange(parse_instant(start), parse_instant(end), time_zone(zone), days)
+    wanted = LocalRange(utc(start), utc(end), time_zone(zone), days)
     return [format_instant(each.start_ms) for each in buckets(wanted, grain)]
 
 
@@ -67,21 +68,17 @@ def test_months_weeks_and_hours_begin_on_local_edges() -> None:
 
 
 def test_a_unit_that_the_range_cuts_counts_what_lies_inside() -> None:
-    wanted = LocalRange(parse_instant("2023-02-01T12:00:00Z"), parse_instant("2023-02-03T00:00:00Z"), ZURICH)
+    wanted = LocalRange(utc("2023-02-01T12:00:00Z"), utc("2023-02-03T00:00:00Z"), ZURICH)
     assert [each.quarter_hours for each in buckets(wanted, Grain.DAY)] == [44, 96, 4]
     (month,) = buckets(wanted, Grain.MONTH)
     assert month.quarter_hours == 144
 
 
 def test_days_that_do_not_count_are_left_out_of_longer_units() -> None:
-    week = LocalRange(
-        parse_instant("2023-02-05T23:00:00Z"), parse_instant("2023-02-12T23:00:00Z"), ZURICH, Days.WEEKDAYS
-    )
+    week = LocalRange(utc("2023-02-05T23:00:00Z"), utc("2023-02-12T23:00:00Z"), ZURICH, Days.WEEKDAYS)
     (unit,) = buckets(week, Grain.WEEK)
     assert (unit.quarter_hours, len(unit.parts)) == (5 * 96, 1)
-    month = LocalRange(
-        parse_instant("2023-01-31T23:00:00Z"), parse_instant("2023-02-28T23:00:00Z"), ZURICH, Days.WEEKENDS
-    )
+    month = LocalRange(utc("2023-01-31T23:00:00Z"), utc("2023-02-28T23:00:00Z"), ZURICH, Days.WEEKENDS)
     (unit,) = buckets(month, Grain.MONTH)
     assert (unit.quarter_hours, len(unit.parts)) == (8 * 96, 4)
     assert len(list(buckets(month, Grain.DAY))) == 8
@@ -92,11 +89,8 @@ def test_midnights_that_are_skipped_or_come_twice() -> None:
     beirut, havana, apia = time_zone("Asia/Beirut"), time_zone("America/Havana"), time_zone("Pacific/Apia")
     assert format_instant(midnight(date(2022, 3, 27), beirut)) == "2022-03-26T22:00:00Z", "the clock goes to 01:00"
     assert format_instant(midnight(date(2022, 11, 6), havana)) == "2022-11-06T04:00:00Z", "the first of two"
-    days = [
-        day.isoformat()
-        for day, _ in days_of(parse_instant("2011-12-29T12:00:00Z"), parse_instant("2012-01-01T00:00:00Z"), apia)
-    ]
-    assert days == ["2011-12-29", "2011-12-31", "2012-01-01"], "Samoa had no 30th"
+    found = days_of(utc("2011-12-29T12:00:00Z"), utc("2012-01-01T00:00:00Z"), apia)
+    assert [day.isoformat() for day, _ in found] == ["2011-12-29", "2011-12-31", "2012-01-01"], "Samoa had no 30th"
 
 
 def test_a_wall_time_that_is_skipped_is_the_instant_of_the_change() -> None:
@@ -104,9 +98,7 @@ def test_a_wall_time_that_is_skipped_is_the_instant_of_the_change() -> None:
     assert format_instant(wall_instant(date(2023, 10, 29), time(2, 30), ZURICH)) == "2023-10-29T00:30:00Z"
 
 
-@pytest.mark.parametrize(
-    "name", ["", "Mars/Olympus", "../etc/passwd", "/etc/localtime", "Europe", "Europe/Zurich\0", "x" * 300]
-)
+@pytest.mark.parametrize("name", ["", "Mars/Olympus", "../etc/passwd", "/etc/localtime", "Europe", "UTC\0", "x" * 300])
 def test_what_is_no_zone_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="IANA"):
         time_zone(name)
@@ -115,9 +107,7 @@ def test_what_is_no_zone_is_refused(name: str) -> None:
 @settings(deadline=None, max_examples=200)
 @given(
     st.sampled_from(ZONES),
-    st.integers(
-        parse_instant("1990-01-01T00:00:00Z") // INTERVAL_MS, parse_instant("2030-01-01T00:00:00Z") // INTERVAL_MS
-    ),
+    st.integers(utc("1990-01-01T00:00:00Z") // INTERVAL_MS, utc("2030-01-01T00:00:00Z") // INTERVAL_MS),
     st.integers(1, 40 * 96),
     st.sampled_from(Grain),
     st.sampled_from(Days),

@@ -25,11 +25,6 @@ class Circuit:
         """Whether the source may be asked now."""
         return now_ms >= self.open_until_ms
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether requests flow without a trial."""
-        return self.failures < FAILURES_TO_OPEN
-
     def succeeded(self) -> "Circuit":
         """The source answered."""
         return Circuit()
