@@ -162,7 +162,12 @@ def test_a_window_whose_last_page_fails_is_read_again(world: World) -> None:
 def test_two_runs_at_once_store_the_same_and_one_moves_the_mark(world: World) -> None:
     world.source.say(SINCE, 96)
     other = World(world.source, world.queue, world.meters, world.ledger, world.now + 1)
-    world.source.trouble = lambda: (setattr(world.source, "trouble", lambda: None), other.poll(), None)[2]
+
+    def meanwhile() -> None:
+        world.source.trouble = lambda: None
+        other.poll()
+
+    world.source.trouble = meanwhile
     (poll,) = world.poll()
     assert poll.reason == "another run polls this meter at the same time"
     assert (len(world.stored()), world.ledger.moves) == (96, 1)
@@ -187,13 +192,13 @@ def test_a_bad_item_never_stops_the_good_ones(world: World, bad: Any, reason: st
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
-    [([{"error": "?"}], "nothing that can be read"), ([item(SINCE + 9 * DAY_MS)] * 3, "after `stop`")],
+    [([{"error": "?"}], "nothing that can be read"), ([item(SINCE + 95 * DAY_MS)], "after `stop`")],
 )
-def test_a_source_that_cannot_be_paged_has_failed(world: World, answer: list[object], reason: str) -> None:
-    world.now = SINCE + DAY_MS * 100
-    world.source.page = lambda *_: answer  # type: ignore[method-assign]
-    if len(answer) == 3:
-        world.source.page = lambda _, start, stop, limit: [item(SINCE + 95 * DAY_MS)]  # type: ignore[method-assign]
+def test_a_source_that_cannot_be_paged_has_failed(
+    world: World, monkeypatch: pytest.MonkeyPatch, answer: list[object], reason: str
+) -> None:
+    world.now = SINCE + 100 * DAY_MS
+    monkeypatch.setattr(world.source, "page", lambda *_: answer)
     (poll,) = world.poll()
     assert poll.outcome is Outcome.FAILED
     assert reason in (poll.reason or "")

@@ -93,9 +93,7 @@ def read_meter(query: MeterQuery, *, history: ObisHistory, meters: SmartMeters, 
     code = choose_register(query.muid, meters.registers(query.muid), query.direction)
     whole = query.whole
     if query.include and query.from_ms == whole.start_ms:
-        most = (whole.end_ms - whole.start_ms) // INTERVAL_MS + 1
-        found = history.readings(query.register_range(code, whole.start_ms, whole.end_ms), most)
-        readings = on_days(found, whole)
+        readings = on_days(_all_readings(query.register_range(code, whole.start_ms, whole.end_ms), history), whole)
         return MeterPage(code, *_page_of(readings, query), _insight(query, code, readings, tariffs))
     if query.grain is None:
         return MeterPage(code, *_raw_page(query, code, history), None)
@@ -104,8 +102,13 @@ def read_meter(query: MeterQuery, *, history: ObisHistory, meters: SmartMeters, 
         return MeterPage(code, [], None, None)
     page = query.register_range(code, query.from_ms, units[-1].parts[-1].end_ms)
     if query.grain is Grain.QUARTER_HOUR:
-        return MeterPage(code, bucketed(history.readings(page, len(units)), units), next_ms, None)
+        return MeterPage(code, bucketed(_all_readings(page, history), units), next_ms, None)
     return MeterPage(code, history.sums(page, units), next_ms, None)
+
+
+def _all_readings(wanted: RegisterRange, history: ObisHistory) -> list[MeterReading]:
+    """A load profile has one for each quarter hour at most."""
+    return history.readings(wanted, (wanted.end_ms - wanted.start_ms) // INTERVAL_MS + 1)
 
 
 def check_range(query: MeterQuery) -> None:
