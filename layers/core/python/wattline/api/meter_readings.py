@@ -285,7 +285,7 @@ def _bucket(bucket: BucketEnergy) -> dict[str, object]:
         "value": None if bucket.amount is None else bucket.amount / NANO,
         "count": bucket.count,
         "expected": bucket.expected,
-        "by_quality": dict(bucket.by_quality),
+        "by_quality": dict(sorted(bucket.by_quality.items())),
     }
 
 
@@ -330,7 +330,7 @@ def _stats(totals: Totals) -> dict[str, object]:
         "total": totals.amount / NANO,
         "count": sum(totals.by_quality.values()),
         "expected": totals.expected,
-        "by_quality": dict(totals.by_quality),
+        "by_quality": dict(sorted(totals.by_quality.items())),
         "readings": None if totals.spread is None else _spread(totals.spread),
         "peak_hour": None if totals.peak_hour is None else _bucket(totals.peak_hour),
         "gaps": gaps,
