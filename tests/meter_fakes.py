@@ -9,7 +9,7 @@ from wattline.domain.circuit import Circuit
 from wattline.domain.local_calendar import CalendarBucket
 from wattline.domain.meter_series import BucketEnergy, MeterReading, bucketed
 from wattline.domain.obis import ObisCode
-from wattline.ports import PollMark, Received, RegisterRange, StoredTariffs
+from wattline.ports import PollMark, RegisterRange, StoredTariffs
 
 
 @dataclass
@@ -56,17 +56,19 @@ class FakeSmartMeters:
 class FakeTariffSets:
     """`TariffSets`."""
 
-    sets: list[tuple[Received, str]] = field(default_factory=list)
+    documents: dict[str, str] = field(default_factory=dict)
+    said: list[tuple[int, str]] = field(default_factory=list)
 
-    def put(self, document: str, received: Received) -> None:
-        self.sets.append((received, document))
+    def put(self, name: str, document: str, received_ms: int) -> None:
+        self.documents[name] = document
+        self.put_again(name, received_ms)
+
+    def put_again(self, name: str, received_ms: int) -> None:
+        self.said.append((received_ms, name))
 
     def newest(self, as_of_ms: int) -> StoredTariffs | None:
-        known = [each for each in self.sets if each[0].at_ms <= as_of_ms]
-        if not known:
-            return None
-        received, document = max(known, key=lambda each: (each[0].at_ms, each[0].seq))
-        return StoredTariffs(document, received.at_ms)
+        known = [each for each in self.said if each[0] <= as_of_ms]
+        return StoredTariffs(self.documents[max(known)[1]], max(known)[0]) if known else None
 
 
 @dataclass

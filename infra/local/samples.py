@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import boto3
 import httpx
-from botocore.config import Config
 
+from infra.local.drop import put
 from infra.local.processes import LocalRunError
+from wattline.domain.loads import DROPS
 
 
 def post_all(outputs: Mapping[str, str], folder: Path) -> Iterator[str]:
@@ -25,17 +25,9 @@ def post_all(outputs: Mapping[str, str], folder: Path) -> Iterator[str]:
             )
 
 
-def drop_all(outputs: Mapping[str, str], kind: str, folder: Path) -> Iterator[str]:
+def drop_all(outputs: dict[str, str], kind: str, folder: Path) -> Iterator[str]:
     """Every file of the folder as a drop of a kind; the loader takes it from there. One line about each."""
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=outputs["endpoint_url"],
-        region_name=outputs["region"],
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
-        config=Config(s3={"addressing_style": "path"}),
-    )
     for path in sorted(folder.glob("*.json")):
-        key = f"drops/{kind}/{path.name}"
-        s3.put_object(Bucket=outputs["bucket"], Key=key, Body=path.read_bytes())
+        key = f"{DROPS}{kind}/{path.name}"
+        put(outputs, key, path)
         yield f"dropped {key}"

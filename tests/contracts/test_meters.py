@@ -18,7 +18,7 @@ from wattline.domain.instants import DAY_MS, INTERVAL_MS, parse_instant
 from wattline.domain.local_calendar import Days, Grain, LocalRange, buckets, time_zone
 from wattline.domain.meter_series import BucketEnergy, MeterReading
 from wattline.domain.obis import parse_obis
-from wattline.ports import ObisHistory, PollLedger, PollMark, Received, RegisterRange, SmartMeters, TariffSets
+from wattline.ports import ObisHistory, PollLedger, PollMark, RegisterRange, SmartMeters, TariffSets
 from wattline.tables import OBIS_READINGS
 
 IMPORT, EXPORT = parse_obis("1-0:1.29.0"), parse_obis("1-0:2.29.0")
@@ -141,16 +141,18 @@ def test_a_meter_is_known_by_the_registers_it_has_sent(meters: SmartMeters) -> N
 def test_the_set_of_tariffs_received_last_holds_whatever_the_order_they_came_in(sets: TariffSets) -> None:
     assert sets.newest(FOREVER) is None
     for at, document in ((2_000, "second"), (9_000, "third"), (1_000, "first")):
-        sets.put(document, Received(at, 5))
-    found = {as_of: sets.newest(as_of) for as_of in (999, 1_000, 8_999, FOREVER)}
+        sets.put(f"{document}'s", document, at)
+    sets.put_again("first's", 9_500)
+    found = {as_of: sets.newest(as_of) for as_of in (999, 1_000, 8_999, 9_499, FOREVER)}
     assert {as_of: each and each.document for as_of, each in found.items()} == {
         999: None,
         1_000: "first",
         8_999: "second",
-        FOREVER: "third",
+        9_499: "third",
+        FOREVER: "first",
     }
     last = found[FOREVER]
-    assert last is not None and last.received_ms == 9_000
+    assert last is not None and last.received_ms == 9_500
 
 
 def test_a_mark_comes_back_as_it_was_moved_and_only_the_fastest_run_moves_it(ledger: PollLedger) -> None:

@@ -16,7 +16,6 @@ from wattline.adapters import aws
 from wattline.domain.instants import parse_instant
 from wattline.domain.obis import parse_obis
 from wattline.domain.obis_readings import judge_item
-from wattline.ports import Received
 from wattline.services.meter_readings import reading_row
 
 NOW = parse_instant("2024-01-01T00:00:00Z")
@@ -194,7 +193,7 @@ def test_pricing_is_the_default_until_a_set_is_dropped_and_costs_follow_it() -> 
     assert (default["received_at"], default["tariffs"][0]["high"]) == (None, "0.32")
     changed = {**default["tariffs"][0], "effective_from": "2023-03-25", "high": "1", "low": "1", "name": "flat"}
     document = json.dumps({"tariffs": [default["tariffs"][0], changed]})
-    query.meter_stores().tariffs.put(document, Received(NOW, 1))
+    query.meter_stores().tariffs.put("set", document, NOW)
     dropped = get("", "/v1/pricing").json()
     assert dropped["received_at"] == "2024-01-01T00:00:00Z"
     assert json.loads(document)["tariffs"] == dropped["tariffs"]

@@ -13,7 +13,6 @@ from wattline.domain.meter_series import MeterReading
 from wattline.domain.obis import Direction
 from wattline.domain.tariffs import SWISS_DUAL, Period, Tariff, cost_of, shown
 from wattline.errors import InvalidRequest
-from wattline.ports import Received
 from wattline.services.tariffs import parse_tariffs, replace_tariffs, tariffs_in_force
 
 MONDAY = parse_instant("2023-02-05T23:00:00Z")
@@ -164,13 +163,13 @@ def test_a_set_needs_one_currency_and_different_dates() -> None:
 
 def test_a_set_that_was_replaced_still_holds_as_of_then() -> None:
     sets = FakeTariffSets()
-    assert replace_tariffs(json.dumps([tariff(name="a")]), Received(1_000, 1), sets=sets) == 1
-    replace_tariffs(json.dumps([tariff(name="b")]), Received(2_000, 1), sets=sets)
+    assert replace_tariffs("1", json.dumps([tariff(name="a")]), 1_000, sets=sets) == 1
+    replace_tariffs("2", json.dumps([tariff(name="b")]), 2_000, sets=sets)
     assert [tariffs_in_force(as_of, sets=sets).tariffs[0].name for as_of in (500, 1_500, 2_000)] == [
         "Swiss dual tariff",
         "a",
         "b",
     ]
     with pytest.raises(InvalidRequest):
-        replace_tariffs("{}", Received(3_000, 1), sets=sets)
+        replace_tariffs("3", "{}", 3_000, sets=sets)
     assert tariffs_in_force(FOREVER_MS, sets=sets).received_ms == 2_000

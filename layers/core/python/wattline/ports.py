@@ -291,8 +291,11 @@ class StoredTariffs:
 class TariffSets(Protocol):
     """Every set of tariffs that was dropped; the newest holds."""
 
-    def put(self, document: str, received: Received) -> None:
-        """Keep a set beside the earlier ones. Raises TransientError."""
+    def put(self, name: str, document: str, received_ms: int) -> None:
+        """Keep a set beside the earlier ones; it is in force from then on. Raises TransientError."""
+
+    def put_again(self, name: str, received_ms: int) -> None:
+        """The set of that name is in force once more, from then on. Raises TransientError."""
 
     def newest(self, as_of_ms: int) -> StoredTariffs | None:
         """The newest received up to then."""

@@ -1,7 +1,7 @@
 """Smart meters, the poller's marks and the tariffs in the hot table; none of these items expires.
 
 `MUID#<muid>` / `REGISTERS` (the codes it has sent), `MUID#<muid>` / `POLL` (its mark), `POLLER` / `CIRCUIT`, and
-`TARIFFS` / `<received ms>#<seq>`, a set of tariffs each.
+`TARIFFS` / `<received ms>#<name>` (a set of tariffs was dropped) and `TARIFFS#<name>` / `DOCUMENT` (what it says).
 """
 
 import gzip
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from wattline.adapters.hot_table import HotTable
 from wattline.domain.circuit import Circuit
 from wattline.domain.obis import ObisCode, parse_obis
-from wattline.ports import PollMark, Received, StoredTariffs
+from wattline.errors import TransientError
+from wattline.ports import PollMark, StoredTariffs
 
 if TYPE_CHECKING:
     from wattline.adapters.hot_table import Item
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 REGISTERS = "REGISTERS"
 POLL = "POLL"
 POLLER, CIRCUIT = "POLLER", "CIRCUIT"
-TARIFFS = "TARIFFS"
+TARIFFS, DOCUMENT = "TARIFFS", "DOCUMENT"
 
 
 class DynamoSmartMeters:
@@ -107,25 +108,24 @@ class DynamoTariffSets:
     def __init__(self, table: HotTable) -> None:
         self._table = table
 
-    def put(self, document: str, received: Received) -> None:
-        """One item a set."""
+    def put(self, name: str, document: str, received_ms: int) -> None:
+        """The document comes first: what is in force can be read."""
         self._table.put_all(
-            [
-                {
-                    "pk": {"S": TARIFFS},
-                    "sk": {"S": _tariff_key(received.at_ms, received.seq)},
-                    "document": {"S": document},
-                }
-            ]
+            [{"pk": {"S": f"{TARIFFS}#{name}"}, "sk": {"S": DOCUMENT}, "document": {"S": document}}],
         )
+        self.put_again(name, received_ms)
+
+    def put_again(self, name: str, received_ms: int) -> None:
+        """One item."""
+        key = f"{received_ms:015d}#{name}"
+        self._table.put_all([{"pk": {"S": TARIFFS}, "sk": {"S": key}, "name": {"S": name}}])
 
     def newest(self, as_of_ms: int) -> StoredTariffs | None:
-        """One item."""
-        item = self._table.newest(TARIFFS, "0", f"{as_of_ms:015d}#~")
-        if item is None:
+        """Two items."""
+        said = self._table.newest(TARIFFS, "0", f"{as_of_ms:015d}#~")
+        if said is None:
             return None
-        return StoredTariffs(item["document"]["S"], int(item["sk"]["S"].split("#")[0]))
-
-
-def _tariff_key(received_ms: int, seq: int) -> str:
-    return f"{received_ms:015d}#{seq:010d}"
+        item = self._table.get(f"{TARIFFS}#{said['name']['S']}", DOCUMENT)
+        if item is None:
+            raise TransientError("the tariffs that are in force cannot be read; repeat the request")
+        return StoredTariffs(item["document"]["S"], int(said["sk"]["S"].split("#")[0]))

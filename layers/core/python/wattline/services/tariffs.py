@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from wattline.domain.local_calendar import WEEKDAYS, time_zone
 from wattline.domain.tariffs import SWISS_DUAL, Tariff, Window
 from wattline.errors import FieldError, InvalidRequest
-from wattline.ports import Received, TariffSets
+from wattline.ports import TariffSets
 
 MAX_DOCUMENT_BYTES = 300_000
 """Of a DynamoDB item's 400 kB; some thousand tariffs."""
@@ -153,10 +153,10 @@ def parse_tariffs(document: str) -> list[Tariff]:
     return sorted(tariffs, key=lambda tariff: tariff.effective_ms)
 
 
-def replace_tariffs(document: str, received: Received, *, sets: TariffSets) -> int:
-    """Make a document the set from now on; says how many tariffs it has. Raises InvalidRequest, TransientError."""
+def replace_tariffs(name: str, document: str, received_ms: int, *, sets: TariffSets) -> int:
+    """Make a document the set from then on, under a name of its own; says how many tariffs it has. Raises InvalidRequest, TransientError."""
     tariffs = parse_tariffs(document)
-    sets.put(document, received)
+    sets.put(name, document, received_ms)
     return len(tariffs)
 
 

@@ -4,7 +4,6 @@ from wattline.domain.loads import Format
 from wattline.errors import InvalidRequest
 from wattline.loading.kind import Drop, Progress, Stores
 from wattline.loading.staging import Unreadable
-from wattline.ports import Received
 from wattline.services.tariffs import MAX_DOCUMENT_BYTES, replace_tariffs
 
 
@@ -21,9 +20,13 @@ class TariffsKind:
             document = drop.path.read_text(encoding="utf-8")
             if drop.format is Format.NDJSON:
                 document = f"[{','.join(line for line in document.splitlines() if line.strip())}]"
-            tariffs = replace_tariffs(document, Received(drop.received_ms, drop.request(0)), sets=to.tariffs)
+            tariffs = replace_tariffs(drop.load_id, document, drop.received_ms, sets=to.tariffs)
         except UnicodeDecodeError as error:
             raise Unreadable("the file is not UTF-8") from error
         except InvalidRequest as refusal:
             raise Unreadable(refusal.detail) from refusal
         progress.stored(tariffs)
+
+    def drop_again(self, load_id: str, received_ms: int, to: Stores) -> None:
+        """The same file once more makes its set current again, whatever was dropped in between."""
+        to.tariffs.put_again(load_id, received_ms)
