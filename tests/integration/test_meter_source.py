@@ -139,8 +139,8 @@ def test_the_function_polls_its_meters_and_says_what_it_found(
 ) -> None:
     with running(MeterApi(sample_files())) as url:
         monkeypatch.setenv("METER_SOURCE_URL", url)
-        first = poller.handler({}, Context())  # type: ignore[arg-type]
-        again = poller.handler({}, Context())  # type: ignore[arg-type]
+        first = poller.handler({}, Context())
+        again = poller.handler({}, Context())
     readings = sum(len(items) for items in sample_files().values())
     assert first == {"read": 2, "refused": 1, "failed": 0, "skipped": 0, "queued": readings, "rejected": 0, "gaps": 1}
     assert again == first | {"queued": 0, "gaps": 0}

@@ -154,7 +154,10 @@ def parse_tariffs(document: str) -> list[Tariff]:
 
 
 def replace_tariffs(name: str, document: str, received_ms: int, *, sets: TariffSets) -> int:
-    """Make a document the set from then on, under a name of its own; says how many tariffs it has. Raises InvalidRequest, TransientError."""
+    """Make a document the set from then on, under a name of its own; says how many tariffs it has.
+
+    Raises InvalidRequest or TransientError.
+    """
     tariffs = parse_tariffs(document)
     sets.put(name, document, received_ms)
     return len(tariffs)
