@@ -21,7 +21,10 @@ class MeterApi:
     """Readings by meter."""
 
     def __init__(self, files: Mapping[str, list[dict[str, Any]]]) -> None:
-        self.files = {muid: sorted(items, key=_ts, reverse=True) for muid, items in files.items()}
+        self.files = {
+            muid: sorted(((_ts(item), item) for item in items), key=lambda each: each[0], reverse=True)
+            for muid, items in files.items()
+        }
 
     @classmethod
     def of_folder(cls, folder: Path) -> "MeterApi":
@@ -37,7 +40,7 @@ class MeterApi:
             limit = int(query.get("limit", DEFAULT_LIMIT))
         except (KeyError, ValueError) as error:
             return 400, "application/json", json.dumps({"error": str(error)}).encode()
-        found = [item for item in self.files[query["muid"]] if start <= _ts(item) < stop][:limit]
+        found = [item for ts, item in self.files[query["muid"]] if start <= ts < stop][:limit]
         return 200, "application/json", json.dumps({"data": found}).encode()
 
 

@@ -39,6 +39,10 @@ SUMMED_BUCKETS = 1_000
 """The most buckets that one page sums in the history's engine."""
 
 
+_SHORT = (Grain.QUARTER_HOUR, Grain.HOUR)
+"""Buckets that are summed from readings: a query with an edge for each would take the engine longer to plan."""
+
+
 class Include(StrEnum):
     """What a reader wants to know beside the buckets."""
 
@@ -101,7 +105,7 @@ def read_meter(query: MeterQuery, *, history: ObisHistory, meters: SmartMeters, 
     if not units:
         return MeterPage(code, [], None, None)
     page = query.register_range(code, query.from_ms, units[-1].parts[-1].end_ms)
-    if query.grain is Grain.QUARTER_HOUR:
+    if query.grain in _SHORT:
         return MeterPage(code, bucketed(_all_readings(page, history), units), next_ms, None)
     return MeterPage(code, history.sums(page, units), next_ms, None)
 
@@ -155,7 +159,7 @@ def _as_buckets(readings: Sequence[MeterReading]) -> list[BucketEnergy]:
 
 def _first_units(query: MeterQuery) -> tuple[list[CalendarBucket], int | None]:
     """The calendar units of the page, and where the next one begins."""
-    limit = query.limit if query.grain is Grain.QUARTER_HOUR else min(query.limit, SUMMED_BUCKETS)
+    limit = query.limit if query.grain in _SHORT else min(query.limit, SUMMED_BUCKETS)
     units = list(islice(_units(query), limit + 1))
     next_ms = units[limit].parts[0].start_ms if len(units) > limit else None
     return units[:limit], next_ms
