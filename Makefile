@@ -3,6 +3,7 @@ PYTHON ?= python3
 TARGET ?= ministack
 PORT ?= 4566
 ATHENA_PORT ?= 4567
+METER_PORT ?= 4568
 SCOPES ?= telemetry:write telemetry:read reports:run
 
 VEHICLES ?= 200
@@ -16,6 +17,8 @@ PYTHON_313 ?= $(shell for each in python3.13 "$$(pyenv prefix 3.13 2>/dev/null)/
 	"$$each" -c "" 2>/dev/null && echo "$$each" && break; done)
 LOCALSTACK_VENV := .venv-localstack
 LOCALSTACK_DATE := 2026-03-15
+OUT ?= build/exploration
+ZONE ?= Europe/Zurich
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,7 +28,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-anno
 LAMBDA := --python-version 3.13 --python-platform aarch64-manylinux_2_28
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down deploy token simulate drop compact test test-localstack docker-mounts targets lint format bench layers openapi lock clean sync-batteries
+.PHONY: help install up down deploy token simulate drop compact test test-localstack docker-mounts targets lint format bench layers openapi lock clean sync-batteries poll explore
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,16 +49,17 @@ infra/node_modules/.installed: infra/package-lock.json
 	@cd infra && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-up: install $(if $(filter localstack,$(TARGET)),docker-mounts) ## start the local cloud, deploy, post sample data, print how to use it (PORT=, ATHENA_PORT=, TARGET=localstack: with Docker)
-	@$(BIN)/python -m infra.local up --target $(TARGET) --port $(PORT) --athena-port $(ATHENA_PORT)
+up: install $(if $(filter localstack,$(TARGET)),docker-mounts) ## start the local cloud, deploy, post sample data, print how to use it (PORT=, ATHENA_PORT=, METER_PORT=, TARGET=localstack: with Docker)
+	@$(BIN)/python -m infra.local up --target $(TARGET) --port $(PORT) --athena-port $(ATHENA_PORT) --meter-port $(METER_PORT)
 
 down: ## stop what `make up` started
-	@test ! -x $(BIN)/python || $(BIN)/python -m infra.local down --target $(TARGET) --port $(PORT) --athena-port $(ATHENA_PORT)
+	@test ! -x $(BIN)/python || $(BIN)/python -m infra.local down --target $(TARGET) --port $(PORT) --athena-port $(ATHENA_PORT) --meter-port $(METER_PORT)
 
-deploy: install layers ## deploy to AWS (ENVIRONMENT=prod JWT_ISSUER= JWT_AUDIENCE= JWKS_URL=), with your own credentials
+deploy: install layers ## deploy to AWS (ENVIRONMENT=prod JWT_ISSUER= JWT_AUDIENCE= JWKS_URL=, METER_URL= METER_IDS= METER_SINCE= to poll meters), with your own credentials
 	@infra/node_modules/.bin/cdk deploy --all --no-notices -c environment="$(ENVIRONMENT)" -c jwt_issuer="$(JWT_ISSUER)" \
 		-c jwt_audience="$(JWT_AUDIENCE)" -c jwks_url="$(JWKS_URL)" \
-		$(if $(ALERT_RULES),-c alert_rules='$(ALERT_RULES)')
+		$(if $(ALERT_RULES),-c alert_rules='$(ALERT_RULES)') \
+		-c meter_url="$(METER_URL)" -c meter_ids="$(METER_IDS)" -c meter_since="$(METER_SINCE)"
 
 token: install ## print a token for the local stack (SCOPES="telemetry:read")
 	@$(BIN)/python -m infra.local token --scopes "$(SCOPES)"
@@ -72,6 +76,13 @@ sync-batteries: install ## drop a battery vendor's responses into the local buck
 
 compact: install ## compact the local history now, however little has landed
 	@$(BIN)/python -m infra.local compact --target $(TARGET) --port $(PORT) --athena-port $(ATHENA_PORT)
+
+poll: install ## ask the local smart-meter API for new readings now
+	@$(BIN)/python -m infra.local poll --target $(TARGET) --port $(PORT) --athena-port $(ATHENA_PORT) --meter-port $(METER_PORT)
+
+explore: install ## draw the load profiles of a folder of files, or of an API (SOURCE= OUT= ZONE=, MUIDS= START= END= for an API)
+	@$(BIN)/python -m infra.local.explore --source "$(or $(SOURCE),events/obis)" --out "$(OUT)" --tz "$(ZONE)" \
+		--muids "$(MUIDS)" --start "$(START)" --end "$(END)"
 
 lint: install ## ruff, mypy and the import rules
 	@$(BIN)/ruff check .

@@ -7,7 +7,7 @@ from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from infra import environments
-from infra.environments import Environment, TokenIssuer
+from infra.environments import Environment, MeterSource, TokenIssuer
 from infra.stacks.api import ApiStack
 from infra.stacks.data import DataStack
 from wattline.domain.alerts import DEFAULT_RULES
@@ -35,10 +35,21 @@ def environment_of(app: App) -> Environment:
     )
     if name == LOCAL:
         return environments.local(
-            tokens=tokens, athena_url=_context(app, "athena_url"), endpoint_url=_context(app, "endpoint_url")
+            tokens=tokens,
+            athena_url=_context(app, "athena_url"),
+            endpoint_url=_context(app, "endpoint_url"),
+            meter_source=_meter_source(app),
         )
     rules = app.node.try_get_context("alert_rules")
-    return environments.aws(name, tokens, parse_rules(rules) if rules else DEFAULT_RULES)
+    return environments.aws(name, tokens, parse_rules(rules) if rules else DEFAULT_RULES, _meter_source(app))
+
+
+def _meter_source(app: App) -> MeterSource | None:
+    """The smart-meter API, where one is given."""
+    if not app.node.try_get_context("meter_url"):
+        return None
+    muids = tuple(muid.strip() for muid in _context(app, "meter_ids").split(","))
+    return MeterSource(url=_context(app, "meter_url"), muids=muids, since=_context(app, "meter_since"))
 
 
 def _context(app: App, key: str) -> str:

@@ -1,6 +1,7 @@
 """What differs between deployments: one frozen, typed description each."""
 
 from dataclasses import dataclass, field
+from datetime import date
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
@@ -24,6 +25,20 @@ class TokenIssuer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MeterSource:
+    """A smart-meter API to poll: its address, the meters to ask for, and the day from which on (YYYY-MM-DD)."""
+
+    url: str
+    muids: tuple[str, ...]
+    since: str
+
+    def __post_init__(self) -> None:
+        date.fromisoformat(self.since)
+        if not self.url.startswith(("http://", "https://")) or not all(self.muids):
+            raise ValueError("a meter source needs an http address and the ids of its meters")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Environment:
     """A deployment. `name` stands in every stack's and resource's name and is the API's stage."""
 
@@ -44,11 +59,18 @@ class Environment:
     throttle_burst: int = 1_000
     query_cutoff_bytes: int = 100 * 1024**3
     """Athena stops a query that reads more: half a dollar."""
+    meter_source: MeterSource | None = None
+    """None: nothing is polled, and meters' readings come by file drops alone."""
     history_window: Duration = field(default_factory=lambda: Duration.seconds(20))
     """How long the history writer waits for more messages, to write fewer and larger objects."""
 
 
-def aws(name: str, tokens: TokenIssuer, alert_rules: tuple[Rule, ...] = DEFAULT_RULES) -> Environment:
+def aws(
+    name: str,
+    tokens: TokenIssuer,
+    alert_rules: tuple[Rule, ...] = DEFAULT_RULES,
+    meter_source: MeterSource | None = None,
+) -> Environment:
     """A deployment on AWS."""
     return Environment(
         name=name,
@@ -58,10 +80,13 @@ def aws(name: str, tokens: TokenIssuer, alert_rules: tuple[Rule, ...] = DEFAULT_
         dependency_layers=True,
         removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         alert_rules=alert_rules,
+        meter_source=meter_source,
     )
 
 
-def local(*, tokens: TokenIssuer, athena_url: str, endpoint_url: str) -> Environment:
+def local(
+    *, tokens: TokenIssuer, athena_url: str, endpoint_url: str, meter_source: MeterSource | None = None
+) -> Environment:
     """The same stacks on a local cloud, which runs functions on this machine's interpreter."""
     return Environment(
         name="local",
@@ -70,5 +95,6 @@ def local(*, tokens: TokenIssuer, athena_url: str, endpoint_url: str) -> Environ
         architecture=lambda_.Architecture.X86_64,
         dependency_layers=False,
         removal_policy=RemovalPolicy.DESTROY,
+        meter_source=meter_source,
         function_variables={"AWS_ENDPOINT_URL": endpoint_url, "AWS_ENDPOINT_URL_ATHENA": athena_url},
     )

@@ -14,6 +14,7 @@ from wattline.adapters.hot_energy import DynamoHotEnergy
 from wattline.adapters.hot_fleet import DynamoHotFleet
 from wattline.adapters.hot_links import DynamoLinks
 from wattline.adapters.hot_loads import DynamoLoads
+from wattline.adapters.hot_obis import DynamoSmartMeters, DynamoTariffSets
 from wattline.adapters.hot_table import HotTable
 from wattline.adapters.parquet_lake import ParquetLake
 from wattline.loading.kind import Stores
@@ -34,6 +35,8 @@ def means() -> Means:
         DynamoHotFleet(table),
         DynamoLinks(table),
         DynamoHotBatteries(table),
+        DynamoSmartMeters(table),
+        DynamoTariffSets(table),
     )
     return Means(DynamoLoads(table, s3, settings.bucket), S3Drops(s3, settings.bucket), stores, now_ms)
 

@@ -1,4 +1,4 @@
-"""Answer reads of readings, live states, links, batteries, loads and alerts.
+"""Answer reads of readings, live states, links, batteries, smart meters, tariffs, loads and alerts.
 
 Wire models and AWS clients are imported at a route's first request: a cold start pays for the route that woke it.
 """
@@ -12,7 +12,19 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from wattline.api import routes
 from wattline.api.http import Answer, HttpApi
 from wattline.domain.fleet import Kind
-from wattline.ports import Alerts, BatteryHistory, EnergyHistory, HotBatteries, HotEnergy, HotFleet, Links, Loads
+from wattline.ports import (
+    Alerts,
+    BatteryHistory,
+    EnergyHistory,
+    HotBatteries,
+    HotEnergy,
+    HotFleet,
+    Links,
+    Loads,
+    ObisHistory,
+    SmartMeters,
+    TariffSets,
+)
 from wattline.runtime.clock import now_ms
 from wattline.runtime.observability import logger, metrics
 from wattline.services.energy import HOT_WINDOW_MS, read_energy
@@ -55,6 +67,24 @@ def stores() -> Stores:
     )
 
 
+class MeterStores(NamedTuple):
+    """What is known of smart meters beside their readings."""
+
+    meters: SmartMeters
+    tariffs: TariffSets
+
+
+@cache
+def meter_stores() -> MeterStores:
+    from wattline.adapters import aws
+    from wattline.adapters.hot_obis import DynamoSmartMeters, DynamoTariffSets
+    from wattline.adapters.hot_table import HotTable
+    from wattline.runtime.settings import QuerySettings, load
+
+    table = HotTable(aws.dynamodb(), load(QuerySettings).hot_table)
+    return MeterStores(DynamoSmartMeters(table), DynamoTariffSets(table))
+
+
 def energy_history() -> EnergyHistory:
     """With the patience of one request."""
     from wattline.adapters.energy_history import AthenaEnergyHistory
@@ -69,6 +99,14 @@ def battery_history() -> BatteryHistory:
     from wattline.runtime.history import queries
 
     return AthenaBatteryHistory(queries().for_request())
+
+
+def obis_history() -> ObisHistory:
+    """With the patience of one request."""
+    from wattline.adapters.obis_history import AthenaObisHistory
+    from wattline.runtime.history import queries
+
+    return AthenaObisHistory(queries().for_request())
 
 
 @api.route(routes.GET_DATA)
@@ -120,6 +158,25 @@ def get_alerts(event: APIGatewayProxyEvent) -> Answer:
     from wattline.api import alerts
 
     return alerts.alerts_answer(event, stores().alerts.page)
+
+
+@api.route(routes.GET_METER_READINGS)
+def get_meter_readings(event: APIGatewayProxyEvent) -> Answer:
+    from wattline.api import meter_readings
+    from wattline.services.meter_readings import read_meter
+
+    asked, query = meter_readings.parse_query(event)
+    at = meter_stores()
+    page = read_meter(query, history=obis_history(), meters=at.meters, tariffs=at.tariffs)
+    return meter_readings.readings_answer(event, asked, query, page)
+
+
+@api.route(routes.GET_PRICING)
+def get_pricing(event: APIGatewayProxyEvent) -> Answer:
+    from wattline.api import pricing
+    from wattline.services.tariffs import tariffs_in_force
+
+    return pricing.pricing_answer(tariffs_in_force(pricing.parse_pricing(event), sets=meter_stores().tariffs))
 
 
 @api.route(routes.GET_LOADS)

@@ -13,6 +13,7 @@ from constructs import Construct
 from infra.constructs.alerter import Alerter, alert_rules
 from infra.constructs.dependency_layers import Layers
 from infra.constructs.lake_bucket import DROPS, HISTORY, QUERY_RESULTS, REJECTS
+from infra.constructs.poller import Poller
 from infra.constructs.python_function import PythonFunction, Size
 from infra.constructs.work_queue import CONSUMER_TIMEOUT, LOADER_TIMEOUT
 from infra.environments import Environment
@@ -56,6 +57,11 @@ class Functions(Construct):
         alerter = Alerter(self, "Alerter", environment=environment, layers=layers, data=data)
         workers = (self._history_writer(), self._compactor(), self._file_loader())
         self.alarms = [*(worker.alarm_on_errors() for worker in workers), *alerter.alarms]
+        if environment.meter_source is not None:
+            poller = Poller(
+                self, "Poller", environment=environment, layers=layers, data=data, meters=environment.meter_source
+            )
+            self.alarms += poller.alarms
 
     def _ingestion(self) -> PythonFunction:
         return PythonFunction(

@@ -1,4 +1,4 @@
-"""The commands behind `make up`, `make down`, `make token` and `make compact`."""
+"""The commands behind `make up`, `make down`, `make token`, `make compact` and `make poll`."""
 
 import argparse
 import sys
@@ -18,7 +18,9 @@ CLOUDS = {"ministack": LocalCloud, "localstack": DockerLocalStack}
 def main() -> int:
     """Exit code 0, or 1 with a message that says what to do."""
     arguments = _arguments()
-    cloud = CLOUDS[arguments.target](STATE, arguments.port, arguments.athena_port)
+    in_docker = CLOUDS[arguments.target] is DockerLocalStack  # from where our smart-meter API cannot be reached
+    meter_port = None if in_docker else arguments.meter_port
+    cloud = CLOUDS[arguments.target](STATE, arguments.port, arguments.athena_port, meter_port)
     try:
         match arguments.command:
             case "up":
@@ -28,6 +30,8 @@ def main() -> int:
                 print(f"stopped: {', '.join(ended)}" if ended else "nothing was running")
             case "compact":
                 print(cloud.compact())
+            case "poll":
+                print(cloud.poll())
             case "token":
                 print(tokens.mint(STATE, _checked(arguments.scopes), days=arguments.days))
     except LocalRunError as error:
@@ -38,10 +42,11 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=["up", "down", "token", "compact"])
+    parser.add_argument("command", choices=["up", "down", "token", "compact", "poll"])
     parser.add_argument("--target", choices=CLOUDS, default="ministack")
     parser.add_argument("--port", type=int, default=4566)
     parser.add_argument("--athena-port", type=int, default=4567)
+    parser.add_argument("--meter-port", type=int, default=4568)
     parser.add_argument("--scopes", default=" ".join(scope.value for scope in Scope))
     parser.add_argument("--days", type=float, default=30)
     return parser.parse_args()
@@ -65,6 +70,10 @@ def _up(cloud: LocalCloud) -> None:
     outputs = cloud.up(progress)
     for line in samples.post_all(outputs, ROOT / "events" / "samples"):
         progress(line)
+    for line in samples.drop_all(outputs, "tariffs", ROOT / "events" / "tariffs"):
+        progress(line)
+    if cloud.meter_port is not None:
+        progress(f"polled the sample meters: {cloud.poll()}")
     progress("up\n")
     print(_welcome(outputs, STATE))
 
@@ -84,6 +93,8 @@ curl -s -X POST {api}/data {bearer} -H 'Content-Type: application/json' \
 -d '{{"spaceship_id": "falcon", "units": "kW", "data": [{{"datetime": "2018-08-24T00:00:00Z", "value": 12}}]}}'
 curl -s "{api}/data?spaceship_id=sample-hourly&start=2018-08-24T00:00:00Z&end=2018-08-25T00:00:00Z" \
 {bearer}
+curl -s "{api}/v1/meter_readings?muid=sample-import&start=2023-03-18T00:00:00Z&end=2023-04-01T00:00:00Z\
+&aggregation=daily&tz=Europe/Zurich&include=stats,cost" {bearer}
 """
 
 

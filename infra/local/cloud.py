@@ -25,6 +25,8 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 NAME = "wattline-local"
 DEPLOY_TIMEOUT_SECONDS = 300
+SAMPLE_METERS = ROOT / "events" / "obis"
+SAMPLE_METERS_SINCE = "2023-03-01"
 
 Progress = Callable[[str], None]
 
@@ -36,6 +38,8 @@ class LocalCloud:
     state: Path
     port: int
     athena_port: int
+    meter_port: int | None = None
+    """Of the stand-in for a smart-meter API; without one, none is started and no poller deployed."""
 
     @property
     def endpoint_url(self) -> str:
@@ -64,6 +68,13 @@ class LocalCloud:
         command = [sys.executable, "-m", "infra.local.athena", "--port", str(self.athena_port)]
         command += ["--bucket", self.bucket, "--workgroup", NAME, "--database", NAME.replace("-", "_")]
         return Service("athena", self.athena_port, command, self.state, "ATHENA_PORT")
+
+    @property
+    def meter_source(self) -> Service:
+        """The stand-in for a smart-meter API, with the sample meters."""
+        command = [sys.executable, "-m", "infra.local.meter_source", "--port", str(self.meter_port)]
+        command += ["--folder", str(SAMPLE_METERS)]
+        return Service("meter-source", self.meter_port or 0, command, self.state, "METER_PORT")
 
     def api_url(self, api_id: str) -> str:
         """Where the emulator serves the stage; the stack's own output names an address on AWS."""
@@ -109,9 +120,19 @@ class LocalCloud:
         progress(f"starting the local Athena on {self.athena_url}")
         self.athena.stop()  # it keeps nothing, and a new one knows the tables as they are now
         self.athena.start(self.process_environment())
+        if self.meter_port is not None:
+            progress(f"starting the smart-meter API on http://{HOST}:{self.meter_port}")
+            self.meter_source.start(self.process_environment())
 
     def compact(self) -> str:
         """Run the compactor now, on every marked partition however little landed; what it says it did."""
+        return self._invoke("compactor", {"open_objects": 1})
+
+    def poll(self) -> str:
+        """Run the poller now; what it says it did."""
+        return self._invoke("poller", {})
+
+    def _invoke(self, function: str, event: dict[str, int]) -> str:
         if not self.is_running():
             raise LocalRunError("the local stack does not run; start it with `make up`")
         client = boto3.client(
@@ -122,7 +143,7 @@ class LocalCloud:
             aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
             config=Config(read_timeout=900, retries={"total_max_attempts": 1}),
         )
-        answer = client.invoke(FunctionName=f"{NAME}-compactor", Payload=json.dumps({"open_objects": 1}).encode())
+        answer = client.invoke(FunctionName=f"{NAME}-{function}", Payload=json.dumps(event).encode())
         return answer["Payload"].read().decode()
 
     def down(self) -> list[str]:
@@ -132,8 +153,9 @@ class LocalCloud:
         return ended
 
     def stop(self) -> list[str]:
-        """End both processes; the names of those that ran."""
-        return [service.name for service in (self.athena, self.emulator) if service.stop()]
+        """End the processes; the names of those that ran."""
+        meters = [self.meter_source] if self.meter_port is not None else []
+        return [service.name for service in (self.athena, self.emulator, *meters) if service.stop()]
 
     def process_environment(self) -> dict[str, str]:
         """Nothing of the caller's environment: a stray AWS profile must not lead to a real account."""
@@ -173,9 +195,20 @@ class LocalCloud:
             "jwt_audience": tokens.AUDIENCE,
             "jwks": tokens.jwks(self.state),
             **self.function_addresses(),
+            **self._meters(),
         }
         options = ["--app", f"{sys.executable} -m infra.app", "--output", str(self.state / "cdk.out")]
         return options + [word for key, value in context.items() for word in ("-c", f"{key}={value}")]
+
+    def _meters(self) -> dict[str, str]:
+        """What the poller asks, as context for the CDK app."""
+        if self.meter_port is None:
+            return {}
+        return {
+            "meter_url": f"http://{HOST}:{self.meter_port}/",
+            "meter_ids": ",".join(path.stem for path in sorted(SAMPLE_METERS.glob("*.json"))),
+            "meter_since": SAMPLE_METERS_SINCE,
+        }
 
     def _cdk(self, arguments: Sequence[str], folder: Path) -> None:
         node = shutil.which("node")

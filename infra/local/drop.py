@@ -24,7 +24,7 @@ def main() -> int:
     asked = _arguments()
     outputs = json.loads(asked.outputs.read_text())
     key = f"{DROPS}{asked.kind}/{asked.name or asked.file.name}"
-    identity = load_id(key, _put(outputs, key, asked.file))
+    identity = load_id(key, put(outputs, key, asked.file))
     print(f"s3://{outputs['bucket']}/{key}  load {identity}")
     load = _follow(outputs, identity)
     print(
@@ -45,8 +45,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _put(outputs: dict[str, str], key: str, file: Path) -> str:
-    """The new object's ETag."""
+def put(outputs: dict[str, str], key: str, file: Path) -> str:
+    """Drop a file; the new object's ETag."""
     s3 = boto3.client(
         "s3",
         endpoint_url=outputs["endpoint_url"],

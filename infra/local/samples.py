@@ -1,11 +1,13 @@
-"""Post the sample data of `events/samples` to a deployment."""
+"""Post and drop the sample data of `events` to a deployment."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
 
+from infra.local.drop import put
 from infra.local.processes import LocalRunError
+from wattline.domain.loads import DROPS
 
 
 def post_all(outputs: Mapping[str, str], folder: Path) -> Iterator[str]:
@@ -21,3 +23,11 @@ def post_all(outputs: Mapping[str, str], folder: Path) -> Iterator[str]:
                 f"posted {path.name}: {receipt['accepted']} readings of {receipt['spaceship_id']} "
                 f"became {receipt['intervals']} quarter hours, {receipt['rejected_count']} rejected"
             )
+
+
+def drop_all(outputs: dict[str, str], kind: str, folder: Path) -> Iterator[str]:
+    """Every file of the folder as a drop of a kind; the loader takes it from there. One line about each."""
+    for path in sorted(folder.glob("*.json")):
+        key = f"{DROPS}{kind}/{path.name}"
+        put(outputs, key, path)
+        yield f"dropped {key}"

@@ -36,7 +36,7 @@ def _runs_on(target: str, item: pytest.Item) -> bool:
 @pytest.fixture(scope="session")
 def deployment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     state: Path = tmp_path_factory.mktemp("local-cloud")
-    cloud = CLOUDS[request.config.getoption("--target")](state, free_port(), free_port())
+    cloud = CLOUDS[request.config.getoption("--target")](state, free_port(), free_port(), free_port())
     try:
         outputs = cloud.up(print)
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=outputs["region"])

@@ -48,18 +48,19 @@ def _synthesize(target: str, folder: Path) -> Synthesized:
 
     from infra import environments
     from infra.app import build
-    from infra.environments import TokenIssuer
+    from infra.environments import MeterSource, TokenIssuer
 
+    meters = MeterSource(url="https://meters.example/v1", muids=("a", "b"), since="2024-01-01")
     if target == "local":
         tokens = TokenIssuer(issuer="https://issuer.example/", audience="wattline", jwks='{"keys": []}')
         environment = environments.local(
-            tokens=tokens, athena_url="http://127.0.0.1:1", endpoint_url="http://127.0.0.1:2"
+            tokens=tokens, athena_url="http://127.0.0.1:1", endpoint_url="http://127.0.0.1:2", meter_source=meters
         )
     else:
         tokens = TokenIssuer(
             issuer="https://issuer.example/", audience="wattline", jwks_url="https://issuer.example/jwks.json"
         )
-        environment = environments.aws("prod", tokens)
+        environment = environments.aws("prod", tokens, meters)
     app = App(outdir=str(folder))
     build(app, environment)
     app.synth()

@@ -8,8 +8,9 @@ from typing import Any
 import cfnlint.api
 import pytest
 
+from functions.poller.handler import METERS_UNREAD
 from infra.constructs.dependency_layers import BUILT, ROOT
-from infra.environments import TokenIssuer
+from infra.environments import MeterSource, TokenIssuer
 from tests.infra.conftest import Synthesized
 from wattline.api.routes import ROUTES
 from wattline.tables import TABLES, Grain
@@ -315,3 +316,29 @@ def test_a_token_issuer_needs_exactly_one_source_of_keys() -> None:
         TokenIssuer(issuer="i", audience="a")
     with pytest.raises(ValueError, match="exactly one"):
         TokenIssuer(issuer="i", audience="a", jwks="{}", jwks_url="https://issuer.example/")
+
+
+def test_the_poller_knows_its_meters_runs_every_quarter_hour_and_raises_an_alarm(synthesized: Synthesized) -> None:
+    (poller,) = [
+        function["Environment"]["Variables"]
+        for function in synthesized.resources("AWS::Lambda::Function").values()
+        if function["FunctionName"].endswith("-poller")
+    ]
+    assert poller["METER_SOURCE_URL"] == "https://meters.example/v1"
+    assert (json.loads(poller["METER_SOURCE_MUIDS"]), poller["METER_SOURCE_SINCE"]) == (["a", "b"], "2024-01-01")
+    rules = synthesized.resources("AWS::Events::Rule").values()
+    assert [rule["ScheduleExpression"] for rule in rules].count("rate(15 minutes)") == 2, "and the compactor"
+    (alarm,) = [
+        alarm
+        for alarm in synthesized.resources("AWS::CloudWatch::Alarm").values()
+        if alarm["MetricName"] == METERS_UNREAD
+    ]
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": poller["POWERTOOLS_SERVICE_NAME"]}]
+
+
+def test_a_meter_source_needs_an_address_meters_and_a_day() -> None:
+    good = {"url": "https://meters.example/", "muids": ("a",), "since": "2024-01-01"}
+    MeterSource(**good)  # type: ignore[arg-type]
+    for bad in ({"url": "meters.example"}, {"muids": ("",)}, {"since": "soon"}):
+        with pytest.raises(ValueError, match=r"."):
+            MeterSource(**(good | bad))  # type: ignore[arg-type]

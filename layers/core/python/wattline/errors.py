@@ -11,9 +11,11 @@
     ├── NotFound               no such thing (404)
     ├── Conflict               it contradicts what is there (409)
     ├── TransientError         try the same again later (503)
-    │   └── QueryTimeout       a history query took too long (503)
+    │   ├── QueryTimeout       a history query took too long (503)
+    │   └── SourceUnavailable  a system we read from is down, or answers nonsense
     └── TerminalError          trying again cannot help
-        └── QueryFailed        the history engine refused or failed a query (502)
+        ├── QueryFailed        the history engine refused or failed a query (502)
+        └── SourceRefused      a system we read from will not answer this request
 
 Workers retry on the type (`TransientError`), never on the text of a message. How each becomes an HTTP
 answer is decided in one table, `wattline.api.problems`.
@@ -92,9 +94,17 @@ class QueryTimeout(TransientError):
     """A history query was stopped because its caller could not wait longer."""
 
 
+class SourceUnavailable(TransientError):
+    """A system we read from does not answer, or not as it should."""
+
+
 class TerminalError(WattlineError):
     """It failed, and would fail again."""
 
 
 class QueryFailed(TerminalError):
     """The history engine reported a failure for a query of ours."""
+
+
+class SourceRefused(TerminalError):
+    """A system we read from answers, and refuses what we ask."""

@@ -208,4 +208,25 @@ BATTERY_TELEMETRY = Table(
     grain=Grain.MONTH,
 )
 
-TABLES: dict[str, Table] = {table.name: table for table in (ENERGY_INTERVALS, *HEARTBEATS.values(), BATTERY_TELEMETRY)}
+
+OBIS_READINGS = Table(
+    name="obis_readings",
+    comment="What the registers of smart meters said; of several rows about one register and moment the newest holds.",
+    columns=(
+        Column("muid", Kind.TEXT, "the meter"),
+        Column("code", Kind.TEXT, "the register: its OBIS code, 12 hexadecimal digits"),
+        Column("ts", Kind.TIMESTAMP, "when it was read; for a load profile the begin of the quarter hour, UTC"),
+        Column("amount", Kind.DECIMAL, "in the unit of the code: kWh for active energy", scale=9),
+        Column("quality", Kind.TEXT, "how the source came by it, in its own words: measured, estimated, ..."),
+        *_RECEIVED,
+    ),
+    device="muid",
+    event_time="ts",
+    natural_key=("muid", "code", "ts"),
+    sort=("muid", "code", "ts", "received_at", "seq"),
+    grain=Grain.MONTH,
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table for table in (ENERGY_INTERVALS, *HEARTBEATS.values(), BATTERY_TELEMETRY, OBIS_READINGS)
+}

@@ -68,6 +68,19 @@ class HotTable:
                 return
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
+    def newest(self, pk: str, first_sk: str, last_sk: str) -> "Item | None":
+        """The last item of one partition with first_sk <= sk <= last_sk."""
+        with unavailable("reading the table"):
+            page = self._client.query(
+                TableName=self.name,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues={":pk": {"S": pk}, ":first": {"S": first_sk}, ":last": {"S": last_sk}},
+                ScanIndexForward=False,
+                Limit=1,
+                ConsistentRead=True,
+            )
+        return next(iter(page["Items"]), None)
+
     def get(self, pk: str, sk: str) -> "Item | None":
         """One item."""
         with unavailable("reading the table"):

@@ -13,7 +13,19 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 import wattline
-from wattline.api import alerts, batteries, degradation, energy, links, loads, performance, routes, telemetry
+from wattline.api import (
+    alerts,
+    batteries,
+    degradation,
+    energy,
+    links,
+    loads,
+    meter_readings,
+    performance,
+    pricing,
+    routes,
+    telemetry,
+)
 from wattline.api.problems import PROBLEM_JSON
 from wattline.api.routes import ROUTES, Route
 from wattline.domain.ids import ID_PATTERN
@@ -160,6 +172,27 @@ OPERATIONS: dict[Route, Operation] = {
         HTTPStatus.OK,
         links.LinkList,
         problems=(503,),
+    ),
+    routes.GET_METER_READINGS: Operation(
+        "Read the load profile of a smart meter",
+        "15-minute energy of [start, end), as it was read or summed by hour, day, week or month of a time zone, and "
+        "what it tells: totals, patterns, the heatmap, the cost by tariff, the autocorrelation. Longest range: 400 "
+        "days for `raw`, `15m` and `include`, 800 days for `hourly`, 3,700 days for the others.",
+        "Smart meters",
+        HTTPStatus.OK,
+        meter_readings.MeterReadings,
+        query=meter_readings.MeterReadingsParameters,
+        csv_answer=True,
+        problems=(404, 422, 502, 503),
+    ),
+    routes.GET_PRICING: Operation(
+        "Read the tariffs",
+        "The set in force, by effective date. A file dropped under `drops/tariffs/` replaces the set.",
+        "Smart meters",
+        HTTPStatus.OK,
+        pricing.Pricing,
+        query=pricing.PricingParameters,
+        problems=(422, 503),
     ),
     routes.GET_PERFORMANCE: Operation(
         "Performance of a vehicle",

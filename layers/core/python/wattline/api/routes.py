@@ -40,6 +40,8 @@ GET_BATTERY = Route("GET", "/v1/batteries/{deviceId}", "query", Scope.READ)
 GET_BATTERY_TELEMETRY = Route("GET", "/v1/batteries/{deviceId}/telemetry", "query", Scope.READ)
 GET_DEGRADATION = Route("GET", "/v1/analytics/batteries/{deviceId}/degradation", "analytics", Scope.READ)
 GET_ALERTS = Route("GET", "/v1/alerts", "query", Scope.READ)
+GET_METER_READINGS = Route("GET", "/v1/meter_readings", "query", Scope.READ)
+GET_PRICING = Route("GET", "/v1/pricing", "query", Scope.READ)
 HEALTH = Route("GET", "/health", "web", None)
 DOCS = Route("GET", "/docs", "web", None)
 OPENAPI = Route("GET", "/openapi.json", "web", None)
@@ -56,6 +58,8 @@ ROUTES: tuple[Route, ...] = (
     GET_METER,
     GET_LINKS,
     GET_ALERTS,
+    GET_METER_READINGS,
+    GET_PRICING,
     GET_PERFORMANCE,
     GET_LOADS,
     GET_LOAD,

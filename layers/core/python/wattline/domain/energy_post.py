@@ -214,8 +214,8 @@ def _number(value: object) -> Decimal:
         if not number.is_finite():
             raise ValueError("value: is not a finite number")
         return number
-    if isinstance(value, str):
-        if NUMERIC.fullmatch(value):
+    if isinstance(value, str | Decimal):
+        if NUMERIC.fullmatch(str(value)):
             return Decimal(value)
         raise ValueError("value: is text that is not a number (a decimal point is a point)")
     raise ValueError("value: is not a number")

@@ -12,7 +12,7 @@ from wattline.domain.loads import Format
 from wattline.loading.columns import Column, RawBlock, Reject, judge_rows
 from wattline.loading.csv_rows import read_csv
 from wattline.loading.json_rows import json_items, ndjson_items, raw_blocks
-from wattline.ports import HotBatteries, HotEnergy, HotFleet, Links
+from wattline.ports import HotBatteries, HotEnergy, HotFleet, Links, SmartMeters, TariffSets
 from wattline.tables import Table
 
 
@@ -55,6 +55,8 @@ class Stores:
     fleet: HotFleet
     links: Links
     batteries: HotBatteries
+    smart_meters: SmartMeters
+    tariffs: TariffSets
 
     def landing(self, table: Table, drop: Drop) -> LandingParts:
         """The way of a load's rows into a history table."""

@@ -1,6 +1,7 @@
 """The environment variables of each function; nothing else in the code reads the environment."""
 
 import os
+from datetime import date
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, TypeAdapter
@@ -65,6 +66,15 @@ class AlerterSettings(AlertSettings):
     """Of the function `alerter`."""
 
     topic_arn: str = Field(alias="ALERT_TOPIC")
+
+
+class PollerSettings(EnergyHotSettings):
+    """Of the function `poller`: which meters it asks the source at `source_url` about, and from which day on."""
+
+    history_queue_url: str = Field(alias="HISTORY_QUEUE_URL")
+    source_url: str = Field(alias="METER_SOURCE_URL")
+    muids: Json[list[str]] = Field(alias="METER_SOURCE_MUIDS")
+    since: date = Field(alias="METER_SOURCE_SINCE")
 
 
 class AuthorizerSettings(BaseModel):

@@ -11,6 +11,8 @@ _MODULES: dict[str, tuple[str, str]] = {
     "energy": ("energy", "EnergyKind"),
     "links": ("links", "LinksKind"),
     "meters": ("heartbeats", "MetersKind"),
+    "obis": ("obis", "ObisKind"),
+    "tariffs": ("tariffs", "TariffsKind"),
     "vehicles": ("heartbeats", "VehiclesKind"),
 }
 
