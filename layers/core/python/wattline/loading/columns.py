@@ -54,6 +54,10 @@ class RawRows:
     arrays: dict[str, Array]
     lines: Array
 
+    def filter(self, kept: Array) -> "RawRows":
+        """Some of the rows."""
+        return RawRows({name: array.filter(kept) for name, array in self.arrays.items()}, self.lines.filter(kept))
+
 
 RawBlock = tuple[RawRows, Callable[[int], str], int]
 """Rows, the raw text of a row by its line, and how far the file is read (bytes)."""
@@ -81,7 +85,7 @@ def judge_rows(rows: RawRows, columns: Iterable[Column], now_ms: int) -> tuple["
     table = pa.table([*values, rows.lines], names=[*names, LINE])
     if not reasons:
         return table, {}
-    bad = pc.is_in(pa.array(range(len(table)), pa.int64()), pa.array(list(reasons), pa.int64()))
+    bad = pc.is_in(pa.arange(0, len(table)), pa.array(list(reasons), pa.int64()))
     return table.filter(pc.invert(bad)), {rows.lines[row].as_py(): reason for row, reason in reasons.items()}
 
 
