@@ -40,6 +40,8 @@ class Environment:
     throttle_burst: int = 1_000
     query_cutoff_bytes: int = 100 * 1024**3
     """Athena stops a query that reads more: half a dollar."""
+    pandas_layer_version: int | None = 11
+    """Of AWS's managed layer of the SDK for pandas (3.16.1); None locally, where it is in the interpreter."""
     history_window: Duration = field(default_factory=lambda: Duration.seconds(20))
     """How long the history writer waits for more messages, to write fewer and larger objects."""
 
@@ -64,6 +66,7 @@ def local(*, tokens: TokenIssuer, athena_url: str, endpoint_url: str) -> Environ
         runtime=lambda_.Runtime.PYTHON_3_13,
         architecture=lambda_.Architecture.X86_64,
         dependency_layers=False,
+        pandas_layer_version=None,
         removal_policy=RemovalPolicy.DESTROY,
         function_variables={"AWS_ENDPOINT_URL": endpoint_url, "AWS_ENDPOINT_URL_ATHENA": athena_url},
     )

@@ -13,8 +13,10 @@ from wattline.adapters.hot_energy import DynamoHotEnergy
 from wattline.adapters.hot_fleet import DynamoHotFleet
 from wattline.adapters.hot_links import DynamoLinks
 from wattline.adapters.hot_loads import DynamoLoads
+from wattline.adapters.hot_reports import DynamoNewestPoll
 from wattline.adapters.hot_table import HotTable
 from wattline.adapters.parquet_lake import ParquetLake
+from wattline.adapters.store_sets import S3StoreSets
 from wattline.loading.kind import Stores
 from wattline.loading.run import Dropped, Means, take_drop
 from wattline.runtime.clock import now_ms
@@ -32,6 +34,8 @@ def means() -> Means:
         DynamoHotEnergy(table, HOT_WINDOW_MS),
         DynamoHotFleet(table),
         DynamoLinks(table),
+        DynamoNewestPoll(table),
+        S3StoreSets(s3, settings.bucket, table),
     )
     return Means(DynamoLoads(table, s3, settings.bucket), S3Drops(s3, settings.bucket), stores, now_ms)
 

@@ -68,6 +68,19 @@ class HotTable:
                 return
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
+    def last(self, pk: str, first_sk: str, last_sk: str) -> "Item | None":
+        """The last of the items that `query` finds."""
+        with unavailable("reading the table"):
+            page = self._client.query(
+                TableName=self.name,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues={":pk": {"S": pk}, ":first": {"S": first_sk}, ":last": {"S": last_sk}},
+                ConsistentRead=True,
+                ScanIndexForward=False,
+                Limit=1,
+            )
+        return page["Items"][0] if page["Items"] else None
+
     def get(self, pk: str, sk: str) -> "Item | None":
         """One item."""
         with unavailable("reading the table"):

@@ -35,6 +35,8 @@ DELETE_LINK = Route("DELETE", "/v1/vehicles/{vehicleId}/meters/{meterId}", "inge
 GET_PERFORMANCE = Route("GET", "/v1/analytics/performance/{vehicleId}", "analytics", Scope.READ)
 GET_LOADS = Route("GET", "/v1/loads", "query", Scope.READ)
 GET_LOAD = Route("GET", "/v1/loads/{loadId}", "query", Scope.READ)
+TRIGGER_REPORT = Route("POST", "/trigger_report", "reports", Scope.REPORTS)
+GET_REPORT = Route("GET", "/get_report", "reports", Scope.REPORTS)
 HEALTH = Route("GET", "/health", "web", None)
 DOCS = Route("GET", "/docs", "web", None)
 OPENAPI = Route("GET", "/openapi.json", "web", None)
@@ -53,6 +55,8 @@ ROUTES: tuple[Route, ...] = (
     GET_PERFORMANCE,
     GET_LOADS,
     GET_LOAD,
+    TRIGGER_REPORT,
+    GET_REPORT,
     HEALTH,
     DOCS,
     OPENAPI,

@@ -9,6 +9,9 @@ _MODULES: dict[str, tuple[str, str]] = {
     "energy": ("energy", "EnergyKind"),
     "links": ("links", "LinksKind"),
     "meters": ("heartbeats", "MetersKind"),
+    "stores/hours": ("stores", "HoursKind"),
+    "stores/status": ("stores", "StatusKind"),
+    "stores/timezones": ("stores", "ZonesKind"),
     "vehicles": ("heartbeats", "VehiclesKind"),
 }
 
