@@ -35,7 +35,7 @@ class SetKind(StrEnum):
 
 
 _STORE = pa.field("store_id", pa.string())
-_NUMBERS: list[pa.Field[Any]] = [pa.field(name, pa.int64()) for name in ("weekday", "opens_s", "closes_s")]
+_NUMBERS: "list[pa.Field[Any]]" = [pa.field(name, pa.int64()) for name in ("weekday", "opens_s", "closes_s")]
 _SCHEMAS = {
     SetKind.HOURS: pa.schema([_STORE, *_NUMBERS]),
     SetKind.ZONES: pa.schema([_STORE, pa.field("zone", pa.string())]),
@@ -54,9 +54,12 @@ class S3StoreSets:
         self._table = table
 
     def write_part(self, kind: SetKind, load_id: str, part: int, rows: pa.Table) -> None:
-        """Some rows of a set, in the columns of its schema; not in force yet. Raises TransientError."""
-        sink = io.BytesIO()
-        pq.write_table(rows.cast(_SCHEMAS[kind]), sink, compression="zstd")
+        """Some rows of a set: store_id, weekday, opens_s, closes_s, or store_id, zone, in this order, by any names.
+
+        They are not in force yet. Raises TransientError.
+        """
+        sink, schema = io.BytesIO(), _SCHEMAS[kind]
+        pq.write_table(rows.rename_columns(schema.names).cast(schema), sink, compression="zstd")
         with unavailable("writing the set"):
             self._s3.put_object(Bucket=self._bucket, Key=_key(kind, load_id, part), Body=sink.getvalue())
 
