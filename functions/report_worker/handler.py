@@ -60,6 +60,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     (record,) = event["Records"]
     run = Run(record["body"], context.aws_request_id, int(record["attributes"]["ApproximateReceiveCount"]))
     logger.append_keys(report_id=run.report_id, attempt=run.attempt)
+    metrics.add_metric("ReportRuns", Count, 1)
     at = stores()
     try:
         report = run_report(run, now_ms, reports=at.reports, sets=at.sets, history=at.history)
@@ -74,6 +75,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     except Exception:
         at.retries.hasten(record["receiptHandle"], RETRY_SECONDS)
         raise
-    metrics.add_metric("ReportsSettled", Count, 1)
     logger.info("settled", extra={} if report is None else {"state": report.state.value, "rows": report.rows})
     return {"batchItemFailures": []}

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,10 @@ from wattline.adapters.hot_energy import DynamoHotEnergy
 from wattline.adapters.hot_fleet import DynamoHotFleet
 from wattline.adapters.hot_links import DynamoLinks
 from wattline.adapters.hot_loads import DynamoLoads
+from wattline.adapters.hot_reports import DynamoNewestPoll
 from wattline.adapters.hot_table import HotTable
 from wattline.adapters.parquet_lake import ParquetLake
+from wattline.adapters.store_sets import S3StoreSets
 from wattline.domain.fleet import Kind
 from wattline.domain.instants import format_instant
 from wattline.domain.loads import Load
@@ -59,8 +62,9 @@ class Bench:
         return found
 
 
-@pytest.fixture
-def bench() -> Iterator[Bench]:
+@contextmanager
+def running_bench() -> Iterator[Bench]:
+    """A loader on moto."""
     with mock_aws():
         emulated = emulate()
         table = HotTable(emulated.dynamodb, HOT_TABLE)
@@ -69,9 +73,17 @@ def bench() -> Iterator[Bench]:
             DynamoHotEnergy(table, HOT_WINDOW_MS),
             DynamoHotFleet(table),
             DynamoLinks(table),
+            DynamoNewestPoll(table),
+            S3StoreSets(emulated.s3, BUCKET, table),
         )
         loads, drops = DynamoLoads(table, emulated.s3, BUCKET), S3Drops(emulated.s3, BUCKET)
         yield Bench(emulated, Means(loads, drops, stores, now_ms, max_bytes=10_000_000))
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with running_bench() as bench:
+        yield bench
 
 
 def counts(load: Load) -> tuple[str, int, int, int]:

@@ -37,7 +37,7 @@ class S3Drops:
     def received(self, key: str, etag: str) -> int:
         """One HEAD, on the same condition."""
         with _still_there(key):
-            answer = self._s3.head_object(Bucket=self._bucket, Key=key, IfMatch=etag)
+            answer = self._s3.head_object(Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"')
         return _milliseconds(answer["LastModified"])
 
     def put_rejects(self, load_id: str, file: Path) -> None:
