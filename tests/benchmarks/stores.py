@@ -96,7 +96,7 @@ def compacted(polls: pa.Table, folder: Path) -> dict[str, bytes]:
     for partition in np.unique(partitions).tolist():
         sink = io.BytesIO()
         with writer(sink, STORE_STATUS) as parquet:
-            parquet.write_table(polls.take(pa.array(np.flatnonzero(partitions == partition))))
+            parquet.write_table(polls.take(pa.array(np.flatnonzero(partitions == partition), pa.int64())))
         dt, bucket = STORE_STATUS.dt_of(partition // BUCKETS * DAY_MS), partition % BUCKETS
         key = f"dt={dt}/bucket={bucket:02d}/compacted.parquet"
         objects[key] = sink.getvalue()
@@ -248,8 +248,8 @@ def _as_reported(milliseconds: pd.DataFrame) -> pd.DataFrame:
 def compare(report: pd.DataFrame, numbers: pd.DataFrame, looped: pd.DataFrame) -> None:
     """The same numbers from all, to 1e-6."""
     assert (report.index == numbers.index).all()
-    assert (numbers.loc[looped.index] - looped).abs().max(axis=None) < 1e-6
-    assert (report[COLUMNS] - _as_reported(numbers)).abs().max(axis=None) < 1e-6
+    np.testing.assert_allclose(looped.to_numpy(), numbers.loc[looped.index].to_numpy(), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(report[COLUMNS].to_numpy(), _as_reported(numbers).to_numpy(), rtol=0, atol=1e-6)
     print(f"  {len(report):,} stores: the same numbers from all")
 
 

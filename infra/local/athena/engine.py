@@ -146,7 +146,14 @@ def _check_injected(table: exp.Table, partitions: tuple[str, ...]) -> None:
     select = table.find_ancestor(exp.Select)
     where = select.args.get("where") if select else None
     conditions = list(where.this.flatten()) if where and isinstance(where.this, exp.And) else [where and where.this]
-    named = {each.this.name for each in conditions if isinstance(each, exp.EQ) and _is_literal(each.expression)}
+    several = select is not None and bool(select.args.get("joins"))
+    named = {
+        each.this.name
+        for each in conditions
+        if isinstance(each, exp.EQ)
+        and _is_literal(each.expression)
+        and (each.this.text("table") == table.alias_or_name or not several)
+    }
     for partition in set(partitions) - named:
         raise QueryRefused(
             f"CONSTRAINT_VIOLATION: For the injected projected partition column {partition}, the WHERE clause must "
