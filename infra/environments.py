@@ -61,6 +61,8 @@ class Environment:
     """Athena stops a query that reads more: half a dollar."""
     meter_source: MeterSource | None = None
     """None: nothing is polled, and meters' readings come by file drops alone."""
+    pandas_layer_version: int | None = 11
+    """Of AWS's managed layer of the SDK for pandas (3.16.1); None locally, where it is in the interpreter."""
     history_window: Duration = field(default_factory=lambda: Duration.seconds(20))
     """How long the history writer waits for more messages, to write fewer and larger objects."""
 
@@ -94,6 +96,7 @@ def local(
         runtime=lambda_.Runtime.PYTHON_3_13,
         architecture=lambda_.Architecture.X86_64,
         dependency_layers=False,
+        pandas_layer_version=None,
         removal_policy=RemovalPolicy.DESTROY,
         meter_source=meter_source,
         function_variables={"AWS_ENDPOINT_URL": endpoint_url, "AWS_ENDPOINT_URL_ATHENA": athena_url},

@@ -1,6 +1,6 @@
 """In-memory doubles of the ports. The contract suites in tests/contracts hold them to what the adapters do."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -9,6 +9,8 @@ from wattline.domain.energy import Basis, Piece, Statement
 from wattline.domain.fleet import HOT_WINDOW_MS, Heartbeat, HeartbeatStatement, Kind, is_charging, newest
 from wattline.domain.instants import HOUR_MS, INTERVAL_MS
 from wattline.domain.links import Link
+from wattline.domain.reports import Report, State
+from wattline.domain.stores import Timetable, WeeklyHours
 from wattline.errors import TransientError
 from wattline.ports import DevicePage, EnergyRange, EnergySlice, HeartbeatRange, Received, Scan
 from wattline.tables import HEARTBEATS
@@ -236,3 +238,79 @@ class FakeLinks:
     def of_vehicle(self, vehicle_id: str) -> list[Link]:
         links = [link for links, _ in self.meters.values() for link in links if link.vehicle_id == vehicle_id]
         return sorted(links, key=lambda link: (link.from_ms, link.meter_id))
+
+
+@dataclass
+class FakeNewestPoll:
+    """`NewestPoll`."""
+
+    ts_ms: int | None = None
+
+    def advance(self, ts_ms: int) -> None:
+        self.ts_ms = max(ts_ms, self.ts_ms or ts_ms)
+
+    def read(self) -> int | None:
+        return self.ts_ms
+
+
+@dataclass
+class FakeReports:
+    """`Reports`."""
+
+    reports: dict[str, Report] = field(default_factory=dict)
+
+    def create(self, report: Report) -> None:
+        self.reports[report.report_id] = report
+
+    def get(self, report_id: str) -> Report | None:
+        return self.reports.get(report_id)
+
+    def settle(self, report: Report) -> bool:
+        if self.reports[report.report_id].state is not State.RUNNING:
+            return False
+        self.reports[report.report_id] = report
+        return True
+
+
+@dataclass
+class FakeReportJobs:
+    """`ReportJobs`; `broken` makes every send fail."""
+
+    broken: bool = False
+    sent: list[str] = field(default_factory=list)
+
+    def send(self, report_id: str) -> None:
+        if self.broken:
+            raise TransientError("the fake queue is broken")
+        self.sent.append(report_id)
+
+
+@dataclass
+class FakeStoreSets:
+    """`StoreSets` with one set each, received at 0."""
+
+    weekly: dict[str, WeeklyHours] = field(default_factory=dict)
+    named: dict[str, str] = field(default_factory=dict)
+
+    def hours(self, received_until_ms: int) -> Mapping[str, WeeklyHours]:
+        return self.weekly
+
+    def zones(self, received_until_ms: int) -> Mapping[str, str]:
+        return self.named
+
+
+@dataclass
+class FakeStoreHistory:
+    """`StoreHistory`; raises `error` if there is one, and calls `meanwhile` while it computes."""
+
+    rows: int = 1
+    error: Exception | None = None
+    meanwhile: Callable[[], object] = lambda: None
+    runs: list[tuple[str, Timetable]] = field(default_factory=list)
+
+    def write_report(self, report: Report, timetable: Timetable, run: str) -> tuple[str, int]:
+        self.runs.append((run, timetable))
+        self.meanwhile()
+        if self.error is not None:
+            raise self.error
+        return f"reports/{report.report_id}/{run}.csv", self.rows

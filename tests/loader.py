@@ -3,13 +3,16 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from moto import mock_aws
 
-from tests.emulated import BUCKET, HOT_TABLE, Emulated
+from tests.emulated import BUCKET, HOT_TABLE, Emulated, emulate
 from wattline.adapters.drops import S3Drops
 from wattline.adapters.hot_batteries import DynamoHotBatteries
 from wattline.adapters.hot_energy import DynamoHotEnergy
@@ -17,8 +20,10 @@ from wattline.adapters.hot_fleet import DynamoHotFleet
 from wattline.adapters.hot_links import DynamoLinks
 from wattline.adapters.hot_loads import DynamoLoads
 from wattline.adapters.hot_obis import DynamoSmartMeters, DynamoTariffSets
+from wattline.adapters.hot_reports import DynamoNewestPoll
 from wattline.adapters.hot_table import HotTable
 from wattline.adapters.parquet_lake import ParquetLake
+from wattline.adapters.store_sets import S3StoreSets
 from wattline.domain.loads import Load, load_id
 from wattline.loading.kind import Stores
 from wattline.loading.run import Dropped, Means, take_drop
@@ -37,6 +42,8 @@ def means(dynamodb: Any, s3: Any) -> Means:
         DynamoHotBatteries(table),
         DynamoSmartMeters(table),
         DynamoTariffSets(table),
+        DynamoNewestPoll(table),
+        S3StoreSets(s3, BUCKET, table),
     )
     return Means(DynamoLoads(table, s3, BUCKET), S3Drops(s3, BUCKET), stores, now_ms, max_bytes=10_000_000)
 
@@ -92,3 +99,11 @@ class Loader:
 def counts(load: Load) -> tuple[str, int, int, int]:
     """State, rows read, stored, rejected."""
     return load.state.value, load.rows_read, load.rows_stored, load.rows_rejected
+
+
+@contextmanager
+def running_loader() -> Iterator[Loader]:
+    """A loader on moto."""
+    with mock_aws():
+        emulated = emulate()
+        yield Loader(emulated, means(emulated.dynamodb, emulated.s3))

@@ -15,8 +15,10 @@ from wattline.adapters.hot_fleet import DynamoHotFleet
 from wattline.adapters.hot_links import DynamoLinks
 from wattline.adapters.hot_loads import DynamoLoads
 from wattline.adapters.hot_obis import DynamoSmartMeters, DynamoTariffSets
+from wattline.adapters.hot_reports import DynamoNewestPoll
 from wattline.adapters.hot_table import HotTable
 from wattline.adapters.parquet_lake import ParquetLake
+from wattline.adapters.store_sets import S3StoreSets
 from wattline.loading.kind import Stores
 from wattline.loading.run import Dropped, Means, take_drop
 from wattline.runtime.clock import now_ms
@@ -37,6 +39,8 @@ def means() -> Means:
         DynamoHotBatteries(table),
         DynamoSmartMeters(table),
         DynamoTariffSets(table),
+        DynamoNewestPoll(table),
+        S3StoreSets(s3, settings.bucket, table),
     )
     return Means(DynamoLoads(table, s3, settings.bucket), S3Drops(s3, settings.bucket), stores, now_ms)
 

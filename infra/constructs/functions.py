@@ -12,12 +12,12 @@ from constructs import Construct
 
 from infra.constructs.alerter import Alerter, alert_rules
 from infra.constructs.dependency_layers import Layers
-from infra.constructs.lake_bucket import DROPS, HISTORY, QUERY_RESULTS, REJECTS
+from infra.constructs.lake_bucket import DROPS, HISTORY, QUERY_RESULTS, REJECTS, REPORTS, SCRATCH, SETS
 from infra.constructs.poller import Poller
 from infra.constructs.python_function import PythonFunction, Size
-from infra.constructs.work_queue import CONSUMER_TIMEOUT, LOADER_TIMEOUT
+from infra.constructs.work_queue import CONSUMER_TIMEOUT, LOADER_TIMEOUT, REPORT_TIMEOUT
 from infra.environments import Environment
-from wattline.tables import TABLES
+from wattline.tables import SCRATCH_TABLES, TABLES
 
 if TYPE_CHECKING:
     from infra.stacks.data import DataStack
@@ -52,10 +52,11 @@ class Functions(Construct):
             "ingestion": self._ingestion().function,
             "query": self._query().function,
             "analytics": self._analytics().function,
+            "reports": self._reports().function,
             "web": self._web().function,
         }
         alerter = Alerter(self, "Alerter", environment=environment, layers=layers, data=data)
-        workers = (self._history_writer(), self._compactor(), self._file_loader())
+        workers = (self._history_writer(), self._compactor(), self._file_loader(), self._report_worker())
         self.alarms = [*(worker.alarm_on_errors() for worker in workers), *alerter.alarms]
         if environment.meter_source is not None:
             poller = Poller(
@@ -130,7 +131,7 @@ class Functions(Construct):
         databases = [stack.format_arn(service="glue", resource="database", resource_name=name) for name in names]
         tables = [
             stack.format_arn(service="glue", resource="table", resource_name=f"{catalog.database_name}/{table}")
-            for table in TABLES
+            for table in (*TABLES, *SCRATCH_TABLES)
         ]
         return [
             _allow(
@@ -149,8 +150,9 @@ class Functions(Construct):
         ]
 
     def _web(self) -> PythonFunction:
-        queues = {"history": self._data.history_queue, "loads": self._data.loads_queue}
-        lost = self._data.alerting.lost_records
+        data = self._data
+        queues = {"history": data.history_queue, "loads": data.loads_queue, "reports": data.reports_queue}
+        lost = data.alerting.lost_records
         urls = {name: queue.queue.queue_url for name, queue in queues.items()}
         urls |= {f"{name}_dlq": queue.dead_letters.queue_url for name, queue in queues.items()}
         urls["alerts_dlq"] = lost.queue_url
@@ -214,6 +216,71 @@ class Functions(Construct):
         )
         return writer
 
+    def _reports(self) -> PythonFunction:
+        data = self._data
+        files = data.lake.objects_under(REPORTS)
+        reports = PythonFunction(
+            self,
+            "Reports",
+            name="reports",
+            environment=self._environment,
+            layers=self._layers.core,
+            size=Size(memory_mb=1_024, timeout=GATEWAY_PATIENCE),
+            variables={
+                "HOT_TABLE": data.hot_table.table_name,
+                "BUCKET": data.bucket.bucket_name,
+                "REPORTS_QUEUE_URL": data.reports_queue.queue.queue_url,
+            },
+            statements=[
+                _allow(
+                    ["dynamodb:BatchWriteItem", "dynamodb:UpdateItem", "dynamodb:GetItem"], data.hot_table.table_arn
+                ),
+                _allow(["sqs:SendMessage"], data.reports_queue.queue.queue_arn),
+                _allow(["s3:GetObject"], files),
+            ],
+        )
+        reports.acknowledge_wildcard(files, "a report's key holds its id")
+        return reports
+
+    def _report_worker(self) -> PythonFunction:
+        data, catalog, queue = self._data, self._data.catalog, self._data.reports_queue
+        written = [data.lake.objects_under(prefix) for prefix in (SCRATCH, REPORTS)]
+        sets = data.lake.objects_under(SETS)
+        worker = PythonFunction(
+            self,
+            "ReportWorker",
+            name="report_worker",
+            environment=self._environment,
+            layers=self._layers.pandas,
+            size=Size(memory_mb=1_769, timeout=REPORT_TIMEOUT),
+            variables={
+                "HOT_TABLE": data.hot_table.table_name,
+                "BUCKET": data.bucket.bucket_name,
+                "ATHENA_WORKGROUP": catalog.workgroup_name,
+                "GLUE_DATABASE": catalog.database_name,
+                "REPORTS_QUEUE_URL": queue.queue.queue_url,
+                "REPORTS_DLQ_URL": queue.dead_letters.queue_url,
+            },
+            statements=[
+                _allow(["dynamodb:Query", "dynamodb:GetItem", "dynamodb:UpdateItem"], data.hot_table.table_arn),
+                _allow(["s3:GetObject", "s3:PutObject"], *written),
+                _allow(["s3:GetObject"], sets),
+                _allow(["sqs:ChangeMessageVisibility"], queue.queue.queue_arn),
+                _allow(["sqs:SendMessage"], queue.dead_letters.queue_arn),
+                *self._athena_statements(),
+            ],
+        )
+        for objects in (*written, sets):
+            worker.acknowledge_wildcard(objects, "the keys hold the ids of reports, runs and loads")
+        worker.acknowledge_wildcard(data.lake.objects_under(HISTORY), "which objects a query reads, Athena decides")
+        worker.acknowledge_wildcard(
+            data.lake.objects_under(QUERY_RESULTS), "Athena names the results of a query after its execution"
+        )
+        worker.function.add_event_source(
+            event_sources.SqsEventSource(queue.queue, batch_size=1, report_batch_item_failures=True)
+        )
+        return worker
+
     def _compactor(self) -> PythonFunction:
         data = self._data
         compactor = PythonFunction(
@@ -264,11 +331,11 @@ class Functions(Construct):
                     data.hot_table.table_arn,
                 ),
                 _allow(["s3:GetObject"], data.lake.objects_under(DROPS)),
-                _allow(["s3:PutObject"], data.lake.objects_under(HISTORY), data.lake.objects_under(REJECTS)),
+                _allow(["s3:PutObject"], *(data.lake.objects_under(prefix) for prefix in (HISTORY, REJECTS, SETS))),
                 _allow(["s3:ListBucket"], data.bucket.bucket_arn),  # so that a missing object is 404, not 403
             ],
         )
-        for prefix in (DROPS, HISTORY, REJECTS):
+        for prefix in (DROPS, HISTORY, REJECTS, SETS):
             loader.acknowledge_wildcard(data.lake.objects_under(prefix), "senders and loads name their objects")
         loader.function.add_event_source(
             event_sources.SqsEventSource(data.loads_queue.queue, batch_size=1, max_concurrency=LOADERS)

@@ -7,11 +7,11 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.constructs.lake_bucket import QUERY_RESULTS
-from wattline.tables import TABLES, Grain, Table, bucket_names
+from wattline.tables import SCRATCH_TABLES, TABLES, Grain, ScratchTable, Table, bucket_names
 
 
 class HistoryCatalog(Construct):
-    """A Glue database with a table for each of `wattline.tables`, and an Athena workgroup."""
+    """A Glue database with the tables of `wattline.tables`, and an Athena workgroup."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, name: str, bucket: s3.IBucket, cutoff_bytes: int
@@ -27,7 +27,8 @@ class HistoryCatalog(Construct):
                 name=self.database_name, description="wattline's history"
             ),
         )
-        for table in TABLES.values():
+        tables: list[Table | ScratchTable] = [*TABLES.values(), *SCRATCH_TABLES.values()]
+        for table in tables:
             glue.CfnTable(
                 self,
                 table.name,
@@ -57,16 +58,13 @@ class HistoryCatalog(Construct):
         )
 
 
-def _table_input(table: Table, bucket_name: str) -> glue.CfnTable.TableInputProperty:
+def _table_input(table: Table | ScratchTable, bucket_name: str) -> glue.CfnTable.TableInputProperty:
     return glue.CfnTable.TableInputProperty(
         name=table.name,
         description=table.comment,
         table_type="EXTERNAL_TABLE",
         parameters={"classification": "parquet", "parquet.compression": "ZSTD", **projection(table)},
-        partition_keys=[
-            glue.CfnTable.ColumnProperty(name="dt", type="string"),
-            glue.CfnTable.ColumnProperty(name="bucket", type="string"),
-        ],
+        partition_keys=[glue.CfnTable.ColumnProperty(name=name, type="string") for name in table.partitions],
         storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
             location=f"s3://{bucket_name}/{table.prefix}",
             input_format="org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
@@ -82,8 +80,10 @@ def _table_input(table: Table, bucket_name: str) -> glue.CfnTable.TableInputProp
     )
 
 
-def projection(table: Table) -> dict[str, str]:
+def projection(table: Table | ScratchTable) -> dict[str, str]:
     """Partition projection: Athena computes the partitions, nobody registers them."""
+    if isinstance(table, ScratchTable):
+        return {"projection.enabled": "true", **{f"projection.{name}.type": "injected" for name in table.partitions}}
     return {
         "projection.enabled": "true",
         "projection.dt.type": "date",

@@ -1,4 +1,4 @@
-"""The bucket of the history, of query results, and of files that senders drop."""
+"""The bucket of the history, of sets and reports, of query results, and of files that senders drop."""
 
 from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -10,10 +10,17 @@ HISTORY = "history/"
 QUERY_RESULTS = "athena-results/"
 DROPS = "drops/"
 REJECTS = "rejects/"
+SCRATCH = "scratch/"
+SETS = "sets/"
+REPORTS = "reports/"
+
+
+REPORTS_KEPT = Duration.days(31)
+"""A day more than the reports that name them (`wattline.domain.reports.KEPT_MS`)."""
 
 
 class LakeBucket(Construct):
-    """Private, encrypted, TLS only; query results go after a day."""
+    """Private, encrypted, TLS only; query results and queries' scratch tables go after a day, reports after a month."""
 
     def __init__(self, scope: Construct, construct_id: str, *, name: str, removal_policy: RemovalPolicy) -> None:
         super().__init__(scope, construct_id)
@@ -29,6 +36,8 @@ class LakeBucket(Construct):
             minimum_tls_version=1.2,
             lifecycle_rules=[
                 s3.LifecycleRule(prefix=QUERY_RESULTS, expiration=Duration.days(1)),
+                s3.LifecycleRule(prefix=SCRATCH, expiration=Duration.days(1)),
+                s3.LifecycleRule(prefix=REPORTS, expiration=REPORTS_KEPT),
                 s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(1)),
             ],
             removal_policy=removal_policy,

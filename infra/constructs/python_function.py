@@ -72,6 +72,8 @@ class PythonFunction(Construct):
                 "POWERTOOLS_SERVICE_NAME": name,
                 "POWERTOOLS_METRICS_NAMESPACE": "wattline",
                 "POWERTOOLS_LOG_LEVEL": "INFO",
+                # time zones from the tzdata that is locked, not from the host's files
+                "PYTHONTZPATH": "",
                 **environment.function_variables,
                 **variables,
             },

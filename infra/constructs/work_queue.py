@@ -11,7 +11,10 @@ LOADER_TIMEOUT = Duration.minutes(15)
 """What the file loader may take for a file."""
 
 CONSUMER_TIMEOUT = Duration.seconds(60)
-"""What a function that reads a work queue may take for a delivery."""
+"""What a function that reads a work queue may take for a delivery, as a rule."""
+
+REPORT_TIMEOUT = Duration.minutes(5)
+"""What the report worker may take for a report."""
 
 
 class WorkQueue(Construct):

@@ -21,6 +21,7 @@ class ApiStack(Stack):
             "Layers",
             with_dependencies=environment.dependency_layers,
             architecture=environment.architecture,
+            pandas_version=environment.pandas_layer_version,
         )
         functions = Functions(self, "Functions", environment=environment, layers=layers, data=data)
         rest = RestApi(

@@ -9,7 +9,7 @@ from infra.constructs.hot_table import HotTable
 from infra.constructs.lake_bucket import LakeBucket
 from infra.constructs.nag import acknowledge
 from infra.constructs.operations import Operations
-from infra.constructs.work_queue import LOADER_TIMEOUT, WorkQueue
+from infra.constructs.work_queue import LOADER_TIMEOUT, REPORT_TIMEOUT, WorkQueue
 from infra.environments import Environment
 
 
@@ -35,11 +35,14 @@ class DataStack(Stack):
         self.history_queue = WorkQueue(self, "HistoryQueue", name=f"{name}-history")
         self.loads_queue = WorkQueue(self, "LoadsQueue", name=f"{name}-loads", consumer_timeout=LOADER_TIMEOUT)
         self.lake.announce_drops(self.loads_queue.queue)
+        self.reports_queue = WorkQueue(self, "ReportsQueue", name=f"{name}-reports", consumer_timeout=REPORT_TIMEOUT)
         self.catalog = HistoryCatalog(
             self, "History", name=name, bucket=self.bucket, cutoff_bytes=environment.query_cutoff_bytes
         )
         self.operations = Operations(self, "Operations", name=name)
-        self.operations.watch([*self.history_queue.alarms, *self.loads_queue.alarms, self.alerting.alarm])
+        for queue in (self.history_queue, self.loads_queue, self.reports_queue):
+            self.operations.watch(queue.alarms)
+        self.operations.watch([self.alerting.alarm])
         acknowledge(
             self.bucket, "AwsSolutions-S1", None, "CloudTrail data events audit access; server logs would double it"
         )

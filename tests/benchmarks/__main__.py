@@ -9,7 +9,7 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "wattline")
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "benchmark")
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 
-from tests.benchmarks import alerts, batteries, energy, fleet, lambda_time, load
+from tests.benchmarks import alerts, batteries, energy, fleet, lambda_time, load, stores
 from wattline.domain.fleet import Kind
 
 if __name__ == "__main__":
@@ -22,3 +22,4 @@ if __name__ == "__main__":
     batteries.main()
     load.main()
     alerts.main()
+    stores.main()

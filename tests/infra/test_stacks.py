@@ -13,9 +13,13 @@ from infra.constructs.dependency_layers import BUILT, ROOT
 from infra.environments import MeterSource, TokenIssuer
 from tests.infra.conftest import Synthesized
 from wattline.api.routes import ROUTES
-from wattline.tables import TABLES, Grain
+from wattline.domain.instants import DAY_MS
+from wattline.domain.reports import KEPT_MS
+from wattline.tables import SCRATCH_TABLES, TABLES, Grain
 
 LAMBDA_UNZIPPED_LIMIT = 262_144_000
+MANAGED_PANDAS_LAYER = 204_000_000
+"""What AWS's layer of the SDK for pandas (arm64) holds unzipped."""
 
 
 def test_cdk_nag_finds_nothing_that_is_not_acknowledged(synthesized: Synthesized) -> None:
@@ -83,7 +87,7 @@ def test_only_tracing_may_name_every_resource(synthesized: Synthesized) -> None:
 def test_each_function_has_a_role_of_its_own_without_managed_policies(synthesized: Synthesized) -> None:
     functions = synthesized.resources("AWS::Lambda::Function")
     roles = {json.dumps(function["Role"]) for function in functions.values()}
-    assert len(roles) == len(functions) == 9
+    assert len(roles) == len(functions) == 12
     assert all("ManagedPolicyArns" not in role for role in synthesized.resources("AWS::IAM::Role").values())
 
 
@@ -224,7 +228,7 @@ def test_glue_has_every_history_table_with_projected_partitions(synthesized: Syn
     tables = {
         table["TableInput"]["Name"]: table["TableInput"] for table in synthesized.resources("AWS::Glue::Table").values()
     }
-    assert tables.keys() == TABLES.keys()
+    assert tables.keys() == TABLES.keys() | SCRATCH_TABLES.keys()
     for name, definition in TABLES.items():
         parameters = tables[name]["Parameters"]
         columns = tables[name]["StorageDescriptor"]["Columns"]
@@ -234,6 +238,28 @@ def test_glue_has_every_history_table_with_projected_partitions(synthesized: Syn
         assert parameters["projection.dt.range"] == "1970-01-01,NOW+2DAYS"
         assert parameters["projection.dt.interval.unit"] == ("MONTHS" if definition.grain is Grain.MONTH else "DAYS")
         assert parameters["projection.bucket.values"].split(",") == ["landing", *(f"{n:02d}" for n in range(16))]
+
+
+def test_scratch_tables_are_partitioned_by_the_run_that_a_query_names(synthesized: Synthesized) -> None:
+    tables = {
+        table["TableInput"]["Name"]: table["TableInput"] for table in synthesized.resources("AWS::Glue::Table").values()
+    }
+    for name, definition in SCRATCH_TABLES.items():
+        columns = tables[name]["StorageDescriptor"]["Columns"]
+        assert [(each["Name"], each["Type"]) for each in columns] == [(c.name, c.glue_type) for c in definition.columns]
+        assert [each["Name"] for each in tables[name]["PartitionKeys"]] == ["run"]
+        assert tables[name]["Parameters"]["projection.run.type"] == "injected"
+
+
+def test_reports_outlive_the_items_that_name_them_and_scratch_goes_after_a_day(synthesized: Synthesized) -> None:
+    (bucket,) = synthesized.resources("AWS::S3::Bucket").values()
+    kept = {
+        rule["Prefix"]: rule["ExpirationInDays"]
+        for rule in bucket["LifecycleConfiguration"]["Rules"]
+        if "ExpirationInDays" in rule
+    }
+    assert kept == {"athena-results/": 1, "scratch/": 1, "reports/": 31}
+    assert kept["reports/"] * DAY_MS > KEPT_MS
 
 
 def test_the_workgroup_bounds_what_a_query_may_read(synthesized: Synthesized) -> None:
@@ -295,6 +321,11 @@ def test_function_and_layers_stay_within_what_lambda_unzips() -> None:
     assert parquet > 100_000_000, "the layer was not built; run `make layers`"
     largest_handler = max(size(folder) for folder in (ROOT / "functions").iterdir() if folder.is_dir())
     assert largest_handler + wattline + core + parquet <= LAMBDA_UNZIPPED_LIMIT
+
+
+def test_the_report_worker_stays_within_it_with_the_managed_layer() -> None:
+    own = size(ROOT / "layers" / "core") + size(BUILT / "core_deps") + size(ROOT / "functions" / "report_worker")
+    assert own + MANAGED_PANDAS_LAYER <= LAMBDA_UNZIPPED_LIMIT
 
 
 def test_the_layers_hold_binaries_for_lambda_and_not_for_this_machine() -> None:

@@ -2,59 +2,64 @@
 
 import gzip
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.integration.test_file_loader import Bench, bench, counts
+from tests.loader import Loader, counts, running_loader
 from wattline.domain.batteries import Battery
 from wattline.domain.loads import Load
 
-__all__ = ["bench"]
-
 THEN = 1_738_850_562_000
 KEY = "drops/battery/telemetry/b-1.json"
+
+
+@pytest.fixture
+def loader() -> Iterator[Loader]:
+    with running_loader() as running:
+        yield running
 
 
 def series(name: Any, *data: Any) -> dict[str, Any]:
     return {"name": name, "data": list(data)}
 
 
-def telemetry(bench: Bench, *of: Any, key: str = KEY) -> Load:
-    return bench.drop(json.dumps({"series": of}), key)
+def telemetry(loader: Loader, *of: Any, key: str = KEY) -> Load:
+    return loader.drop(json.dumps({"series": of}), key)
 
 
-def stored(bench: Bench) -> list[tuple[str, str, str, float, int]]:
+def stored(loader: Loader) -> list[tuple[str, str, str, float, int]]:
     return sorted(
         (row["device_id"], row["metric"], str(row["ts"]), float(row["value"]), row["seq"])
-        for row in bench.rows("battery_telemetry")
+        for row in loader.rows("battery_telemetry")
     )
 
 
-def live(bench: Bench, device_id: str = "b-1") -> dict[str, float]:
-    battery = bench.means.stores.batteries.get(device_id) or Battery(device_id)
+def live(loader: Loader, device_id: str = "b-1") -> dict[str, float]:
+    battery = loader.means.stores.batteries.get(device_id) or Battery(device_id)
     return {name: latest.value / 1e6 for name, latest in battery.latest.items()}
 
 
-def test_every_series_goes_to_the_history_and_its_latest_point_to_the_live_state(bench: Bench) -> None:
+def test_every_series_goes_to_the_history_and_its_latest_point_to_the_live_state(loader: Loader) -> None:
     load = telemetry(
-        bench,
+        loader,
         series("BatteryExportKwh", [THEN + 4_000, 222300.12], [THEN, 222300]),
         series("BatteryPowerW", [THEN / 1000, -1350]),
         series("Empty"),
     )
     assert counts(load) == ("complete", 3, 3, 0)
-    assert stored(bench) == [
+    assert stored(loader) == [
         ("b-1", "BatteryExportKwh", "2025-02-06 14:02:42", 222300.0, 1),
         ("b-1", "BatteryExportKwh", "2025-02-06 14:02:46", 222300.12, 0),
         ("b-1", "BatteryPowerW", "2025-02-06 14:02:42", -1350.0, 2),
     ]
-    assert live(bench) == {"BatteryExportKwh": 222300.12, "BatteryPowerW": -1350}
+    assert live(loader) == {"BatteryExportKwh": 222300.12, "BatteryPowerW": -1350}
 
 
-def test_bad_points_are_rejected_by_their_position_and_cost_no_good_one(bench: Bench) -> None:
+def test_bad_points_are_rejected_by_their_position_and_cost_no_good_one(loader: Loader) -> None:
     load = telemetry(
-        bench,
+        loader,
         series("P", [THEN, 1], [THEN + 1, None], [THEN + 2], "x", {"a": [1]}, [THEN + 3, 4]),
         series(None, [THEN, 1], [THEN + 1, 2]),
         {"name": "no list", "data": {"a": [1, 2]}},
@@ -63,7 +68,7 @@ def test_bad_points_are_rejected_by_their_position_and_cost_no_good_one(bench: B
         {"data": [[THEN, 5.5]], "unit": "W", "name": "named at the end"},
     )
     assert counts(load) == ("complete_with_rejects", 12, 3, 9)
-    told = [(int(each["line"]), each["reason"].split(":")[0], each["raw"]) for each in bench.rejects(load)]
+    told = [(int(each["line"]), each["reason"].split(":")[0], each["raw"]) for each in loader.rejects(load)]
     assert told == [
         (2, "P", f"[{THEN + 1}, null]"),
         (3, "P", f"[{THEN + 2}]"),
@@ -75,38 +80,38 @@ def test_bad_points_are_rejected_by_their_position_and_cost_no_good_one(bench: B
         (10, "a series", ""),
         (11, "a series", ""),
     ]
-    assert all(each["reason"].endswith("has no list of data") for each in bench.rejects(load)[-3:])
-    assert [(metric, value, seq) for _, metric, _, value, seq in stored(bench)] == [
+    assert all(each["reason"].endswith("has no list of data") for each in loader.rejects(load)[-3:])
+    assert [(metric, value, seq) for _, metric, _, value, seq in stored(loader)] == [
         ("P", 1.0, 0),
         ("P", 4.0, 5),
         ("named at the end", 5.5, 11),
     ]
 
 
-def test_of_points_about_one_moment_the_last_of_the_response_is_live(bench: Bench) -> None:
-    telemetry(bench, series("P", [THEN, 1], [THEN, 2]))
-    assert live(bench) == {"P": 2}
+def test_of_points_about_one_moment_the_last_of_the_response_is_live(loader: Loader) -> None:
+    telemetry(loader, series("P", [THEN, 1], [THEN, 2]))
+    assert live(loader) == {"P": 2}
 
 
-def test_numbers_that_fit_nowhere_cost_their_own_point_only(bench: Bench) -> None:
+def test_numbers_that_fit_nowhere_cost_their_own_point_only(loader: Loader) -> None:
     text = f'{{"series": [{{"name": "P", "data": [[{THEN}, 1e999999999], [{"9" * 400}, 1], [{THEN}, 2.5]]}}]}}'
-    load = bench.drop(text, KEY)
+    load = loader.drop(text, KEY)
     assert counts(load) == ("complete_with_rejects", 3, 1, 2)
-    assert live(bench) == {"P": 2.5}
+    assert live(loader) == {"P": 2.5}
 
 
-def test_a_large_response_is_stored_in_blocks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_response_is_stored_in_blocks(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wattline.loading.kinds.batteries.POINTS", 7)
-    load = telemetry(bench, *(series(f"m{n}", *([THEN + 1_000 * t, n * t] for t in range(10))) for n in range(5)))
+    load = telemetry(loader, *(series(f"m{n}", *([THEN + 1_000 * t, n * t] for t in range(10))) for n in range(5)))
     assert counts(load) == ("complete", 50, 50, 0)
-    assert [seq for *_, seq in stored(bench)] == list(range(50))
-    assert live(bench) == {f"m{n}": 9 * n for n in range(5)}
+    assert [seq for *_, seq in stored(loader)] == list(range(50))
+    assert live(loader) == {f"m{n}": 9 * n for n in range(5)}
 
 
-def test_the_same_response_again_changes_nothing(bench: Bench) -> None:
-    first = telemetry(bench, series("P", [THEN, 1]))
-    assert telemetry(bench, series("P", [THEN, 1])) == first
-    assert len(stored(bench)) == 1
+def test_the_same_response_again_changes_nothing(loader: Loader) -> None:
+    first = telemetry(loader, series("P", [THEN, 1]))
+    assert telemetry(loader, series("P", [THEN, 1])) == first
+    assert len(stored(loader)) == 1
 
 
 @pytest.mark.parametrize(
@@ -118,10 +123,10 @@ def test_the_same_response_again_changes_nothing(bench: Bench) -> None:
         ("drops/battery/telemetry/b.json.x.json.gz", "b.json.x"),
     ],
 )
-def test_the_key_tells_the_battery(bench: Bench, key: str, device_id: str) -> None:
+def test_the_key_tells_the_battery(loader: Loader, key: str, device_id: str) -> None:
     body = gzip.compress(json.dumps({"series": [series("P", [THEN, 1])]}).encode())
-    assert bench.drop(body, key).reason is None
-    assert live(bench, device_id) == {"P": 1}
+    assert loader.drop(body, key).reason is None
+    assert live(loader, device_id) == {"P": 1}
 
 
 @pytest.mark.parametrize(
@@ -141,27 +146,27 @@ def test_the_key_tells_the_battery(bench: Bench, key: str, device_id: str) -> No
     ],
 )
 def test_what_is_no_response_fails_with_its_reason_and_stores_nothing(
-    bench: Bench, key: str, content: str, says: str
+    loader: Loader, key: str, content: str, says: str
 ) -> None:
-    load = bench.drop(content, key)
+    load = loader.drop(content, key)
     assert load.state.value == "failed"
     assert load.reason is not None
     assert says in load.reason
-    assert stored(bench) == []
-    assert bench.means.stores.batteries.page(after=None, limit=10).batteries == []
+    assert stored(loader) == []
+    assert loader.means.stores.batteries.page(after=None, limit=10).batteries == []
 
 
-def test_assets_are_listed_with_what_the_vendor_says_of_them(bench: Bench) -> None:
+def test_assets_are_listed_with_what_the_vendor_says_of_them(loader: Loader) -> None:
     items = [
         {"deviceId": "b-1", "description": "Utrecht", "state": "Warning"},
         {"deviceId": "a/b"},
         {"deviceId": 17},
         {"deviceId": "b-1", "description": "Zwolle", "state": "Ok"},
     ]
-    load = bench.drop(json.dumps({"totalCount": 4, "items": items}), "drops/battery/assets/assets.json")
+    load = loader.drop(json.dumps({"totalCount": 4, "items": items}), "drops/battery/assets/assets.json")
     assert counts(load) == ("complete_with_rejects", 4, 3, 1)
-    assert [(each["line"], each["raw"]) for each in bench.rejects(load)] == [("2", '{"deviceId": "a/b"}')]
-    page = bench.means.stores.batteries.page(after=None, limit=10).batteries
+    assert [(each["line"], each["raw"]) for each in loader.rejects(load)] == [("2", '{"deviceId": "a/b"}')]
+    page = loader.means.stores.batteries.page(after=None, limit=10).batteries
     described = {battery.device_id: battery.description for battery in page}
     assert described.keys() == {"b-1", "17"}
     assert described["b-1"] is not None

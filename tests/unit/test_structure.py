@@ -12,7 +12,7 @@ HEAVY = ("pandas", "pyarrow", "awswrangler", "duckdb", "boto3", "numpy")
 SOURCES = [*ROOT.glob("functions/**/*.py"), *ROOT.glob("layers/core/python/**/*.py")]
 
 
-@pytest.mark.parametrize("function", ["ingestion", "query", "web", "alerter"])
+@pytest.mark.parametrize("function", ["ingestion", "query", "reports", "web", "alerter"])
 def test_a_cold_start_of_a_synchronous_function_imports_nothing_heavy(function: str) -> None:
     code = f"import sys, functions.{function}.handler; print(*[m for m in {HEAVY} if m in sys.modules])"
     path = f"{ROOT}:{ROOT / 'layers/core/python'}"

@@ -14,13 +14,15 @@ import sqlglot
 from sqlglot import TokenType, exp
 
 from infra.local.athena.lake import ScanCount, dataset
-from wattline.tables import TABLES
+from wattline.tables import SCRATCH_TABLES, TABLES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
 _TERMINAL_COLOURS = re.compile(r"\x1b\[\d+m")
+
+_CATALOG = TABLES | SCRATCH_TABLES
 
 
 class QueryRefused(Exception):
@@ -73,7 +75,7 @@ class Query:
         self._connection = connection = duckdb.connect(config={"enable_external_access": False, "threads": 2})
         try:
             for name in names:
-                connection.register(name, dataset(s3, bucket, TABLES[name], scanned))
+                connection.register(name, dataset(s3, bucket, _CATALOG[name], scanned))
             connection.execute("SET TimeZone = 'UTC'")
             if self._cancelled.is_set():
                 raise QueryCancelled
@@ -132,12 +134,39 @@ def _literal(parameter: str) -> str:
 
 
 def table_names(tree: exp.Query) -> set[str]:
-    """The history tables a query reads. Raises QueryRefused for one that is not in the catalog."""
+    """The tables a query reads. Raises QueryRefused for one that is not in the catalog."""
     defined = {cte.alias for cte in tree.find_all(exp.CTE)}
-    names = {table.name for table in tree.find_all(exp.Table)} - defined
-    for name in names - TABLES.keys():
-        raise QueryRefused(f"TABLE_NOT_FOUND: Table {name!r} does not exist")
-    return names
+    tables = [table for table in tree.find_all(exp.Table) if table.name not in defined]
+    for table in tables:
+        if table.name not in _CATALOG:
+            raise QueryRefused(f"TABLE_NOT_FOUND: Table {table.name!r} does not exist")
+        if table.name in SCRATCH_TABLES:
+            _check_injected(table, SCRATCH_TABLES[table.name].partitions)
+    return {table.name for table in tables}
+
+
+def _check_injected(table: exp.Table, partitions: tuple[str, ...]) -> None:
+    """Values of a partition that is projected as `injected` come from the query, which must name them."""
+    select = table.find_ancestor(exp.Select)
+    where = select.args.get("where") if select else None
+    conditions = list(where.this.flatten()) if where and isinstance(where.this, exp.And) else [where and where.this]
+    several = select is not None and bool(select.args.get("joins"))
+    named = {
+        each.this.name
+        for each in conditions
+        if isinstance(each, exp.EQ)
+        and _is_literal(each.expression)
+        and (each.this.text("table") == table.alias_or_name or not several)
+    }
+    for partition in set(partitions) - named:
+        raise QueryRefused(
+            f"CONSTRAINT_VIOLATION: For the injected projected partition column {partition}, the WHERE clause must "
+            "contain only static equality conditions, and at least one such condition must be present."
+        )
+
+
+def _is_literal(value: exp.Expression) -> bool:
+    return isinstance(value.unnest(), exp.Literal)
 
 
 def to_duckdb(tree: exp.Query) -> str:

@@ -2,6 +2,8 @@
 
 import io
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import and_
 from threading import Lock
 from typing import IO, TYPE_CHECKING, cast
 
@@ -10,7 +12,7 @@ import pyarrow.dataset as ds
 from botocore.exceptions import ClientError
 
 from wattline.adapters.parquet_files import arrow_schema
-from wattline.tables import Table
+from wattline.tables import ScratchTable, Table
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -77,14 +79,14 @@ class S3Object(io.RawIOBase):
         return len(data)
 
 
-def dataset(s3: "S3Client", bucket: str, table: Table, scanned: ScanCount) -> ds.Dataset:
-    """All objects of a table. Partition values come from the keys; objects outside `dt=/bucket=` are not seen."""
-    schema = pa.schema([*arrow_schema(table), pa.field("dt", pa.string()), pa.field("bucket", pa.string())])
+def dataset(s3: "S3Client", bucket: str, table: Table | ScratchTable, scanned: ScanCount) -> ds.Dataset:
+    """All objects of a table. Partition values come from the keys; objects outside its partitions are not seen."""
+    schema = pa.schema([*arrow_schema(table), *(pa.field(name, pa.string()) for name in table.partitions)])
     parquet = ds.ParquetFileFormat()
     fragments = []
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=table.prefix):
         for item in page.get("Contents", []):
-            partition = _partition(item["Key"].removeprefix(table.prefix))
+            partition = _partition(item["Key"].removeprefix(table.prefix), table.partitions)
             if partition is not None:
                 source = cast(
                     "IO[bytes]", pa.PythonFile(S3Object(s3, bucket, item["Key"], item["Size"], scanned), mode="r")
@@ -93,8 +95,8 @@ def dataset(s3: "S3Client", bucket: str, table: Table, scanned: ScanCount) -> ds
     return cast("ds.Dataset", ds.FileSystemDataset(fragments, schema, parquet))
 
 
-def _partition(key: str) -> ds.Expression | None:
+def _partition(key: str, names: tuple[str, ...]) -> ds.Expression | None:
     folders = dict(part.split("=", 1) for part in key.split("/")[:-1] if "=" in part)
-    if folders.keys() != {"dt", "bucket"}:
+    if folders.keys() != set(names):
         return None
-    return (ds.field("dt") == folders["dt"]) & (ds.field("bucket") == folders["bucket"])
+    return reduce(and_, (ds.field(name) == folders[name] for name in names))

@@ -9,6 +9,7 @@ Objects lie under `history/<table>/dt=YYYY-MM-DD/bucket=<landing|00..15>/`; both
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 from zlib import crc32
 
 from wattline.domain import fleet
@@ -69,6 +70,7 @@ class Table:
     grain: Grain
     received: str = "received_at"
     """The column that says when a statement was received; `seq` orders within it."""
+    partitions: ClassVar = ("dt", "bucket")
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -105,6 +107,13 @@ class Table:
         inside, before the window function: a filter outside it neither prunes nor means the same.
         """
         keys = "".join(f" AND {name} = ?" for name in also)
+        return self._latest(f" AND bucket IN ('{LANDING}', ?) AND {self.device} = ?{keys}")
+
+    def latest_of_all(self) -> str:
+        """SQL: the statements of all devices in force; its parameters are those of one, without bucket and device."""
+        return self._latest("")
+
+    def _latest(self, of_device: str) -> str:
         columns = ", ".join(self.column_names)
         # What time leaves undecided, the values decide, so that every reader decides alike.
         values = [name for name in self.column_names if name not in {*self.natural_key, self.received, "seq"}]
@@ -117,7 +126,7 @@ class Table:
             f"            PARTITION BY {', '.join(self.natural_key)} ORDER BY {order}\n"
             f"        ) AS version\n"
             f"    FROM {self.name}\n"
-            f"    WHERE dt >= ? AND dt <= ? AND bucket IN ('{LANDING}', ?) AND {self.device} = ?{keys}\n"
+            f"    WHERE dt >= ? AND dt <= ?{of_device}\n"
             f"        AND {self.event_time} >= CAST(? AS timestamp(3))\n"
             f"        AND {self.event_time} < CAST(? AS timestamp(3))\n"
             f"        AND {self.received} <= {as_of}\n"
@@ -227,6 +236,67 @@ OBIS_READINGS = Table(
     grain=Grain.MONTH,
 )
 
+STORE_STATUS = Table(
+    name="store_status",
+    comment="Polls of stores: whether a store answered; of several rows about one moment the newest holds.",
+    columns=(
+        Column("store_id", Kind.TEXT, "the store"),
+        Column("ts", Kind.TIMESTAMP, "when it was polled, UTC"),
+        Column("status", Kind.TEXT, "active or inactive"),
+        *_RECEIVED,
+    ),
+    device="store_id",
+    event_time="ts",
+    natural_key=("store_id", "ts"),
+    sort=("store_id", "ts", "received_at"),
+    grain=Grain.DAY,
+)
+
 TABLES: dict[str, Table] = {
-    table.name: table for table in (ENERGY_INTERVALS, *HEARTBEATS.values(), BATTERY_TELEMETRY, OBIS_READINGS)
+    table.name: table
+    for table in (ENERGY_INTERVALS, *HEARTBEATS.values(), BATTERY_TELEMETRY, OBIS_READINGS, STORE_STATUS)
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ScratchTable:
+    """Inputs of a query that are too big for its text: written for one run, read by it, gone after a day.
+
+    One object a run under `scratch/<name>/run=<run>/`; a query names the run in its WHERE clause.
+    """
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+    partitions: ClassVar = ("run",)
+
+    @property
+    def prefix(self) -> str:
+        """Where the table's objects lie in the bucket."""
+        return f"scratch/{self.name}/"
+
+    def key(self, run: str) -> str:
+        """The key of a run's object."""
+        return f"{self.prefix}run={run}/rows.parquet"
+
+
+REPORT_STORES = ScratchTable(
+    name="report_stores",
+    comment="Which stores keep which schedule; a store that is not here keeps schedule 0.",
+    columns=(
+        Column("store_id", Kind.TEXT, "the store"),
+        Column("schedule", Kind.INTEGER, "the number of its schedule"),
+    ),
+)
+
+REPORT_WINDOWS = ScratchTable(
+    name="report_windows",
+    comment="When stores of a schedule are open: half-open business windows that do not overlap.",
+    columns=(
+        Column("schedule", Kind.INTEGER, "the number of the schedule"),
+        Column("opens_ms", Kind.INTEGER, "start of the window, milliseconds since 1970, UTC"),
+        Column("closes_ms", Kind.INTEGER, "end of the window, exclusive, milliseconds since 1970, UTC"),
+    ),
+)
+
+SCRATCH_TABLES: dict[str, ScratchTable] = {table.name: table for table in (REPORT_STORES, REPORT_WINDOWS)}

@@ -33,6 +33,14 @@ class Timestamp(int):
 
 
 @dataclass(frozen=True, slots=True)
+class Execution:
+    """A query that has succeeded: where its result lies (`s3://`), and the bytes Athena read (what it bills)."""
+
+    location: str
+    scanned_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class QueryResult:
     """Rows in the query's order, every value as text, and the bytes Athena read (what it bills)."""
 
@@ -84,17 +92,25 @@ class AthenaQueries:
         return queries
 
     def run(self, sql: str, parameters: Sequence[str | int]) -> QueryResult:
+        """Run it to its end and read its result. Raises what `execute` raises."""
+        execution = self.execute(sql, parameters)
+        location = urlparse(execution.location)
+        with unavailable("reading the query's result"):
+            body = self._s3.get_object(Bucket=location.netloc, Key=location.path[1:])["Body"].read()
+        return QueryResult(list(csv.DictReader(io.StringIO(body.decode(), newline=""))), execution.scanned_bytes)
+
+    def execute(self, sql: str, parameters: Sequence[str | int]) -> Execution:
         """Run it to its end, and once more where an object went away between listing and reading.
 
         Raises QueryTimeout (and stops the query) when that takes too long, QueryFailed when Athena reports a
         failure, TransientError when it takes no queries now.
         """
         try:
-            return self._run(sql, parameters)
+            return self._execute(sql, parameters)
         except _ObjectLost:
-            return self._run(sql, parameters)
+            return self._execute(sql, parameters)
 
-    def _run(self, sql: str, parameters: Sequence[str | int]) -> QueryResult:
+    def _execute(self, sql: str, parameters: Sequence[str | int]) -> Execution:
         literals: dict[str, Any] = {"ExecutionParameters": [sql_literal(value) for value in parameters]}
         with unavailable("querying the history"):
             execution_id = self._client.start_query_execution(
@@ -104,11 +120,8 @@ class AthenaQueries:
                 WorkGroup=self._workgroup,
             )["QueryExecutionId"]
         execution = self._wait(execution_id)
-        location = urlparse(execution["ResultConfiguration"]["OutputLocation"])
-        with unavailable("reading the query's result"):
-            body = self._s3.get_object(Bucket=location.netloc, Key=location.path[1:])["Body"].read()
-        rows = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
-        return QueryResult(rows, execution.get("Statistics", {}).get("DataScannedInBytes", 0))
+        location = execution["ResultConfiguration"]["OutputLocation"]
+        return Execution(location, execution.get("Statistics", {}).get("DataScannedInBytes", 0))
 
     def _wait(self, execution_id: str) -> "QueryExecutionTypeDef":
         deadline = time.monotonic() + self._patience if self._deadline is None else self._deadline

@@ -1,5 +1,6 @@
 """Dropped objects in S3."""
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from wattline.ports import OpenDrop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
@@ -28,20 +30,15 @@ class S3Drops:
 
     def open(self, key: str, etag: str) -> OpenDrop:
         """One GET, on the condition that the object is still the one that was announced."""
-        try:
-            with unavailable(f"reading {key}"):
-                answer = self._s3.get_object(Bucket=self._bucket, Key=key, IfMatch=etag)
-        except TransientError as error:
-            cause = error.__cause__
-            code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else None
-            if code in {"NoSuchKey", "404"}:
-                raise NotFound("the object was deleted before it was read") from error
-            if code in {"PreconditionFailed", "412"}:
-                raise Conflict(
-                    "the object was overwritten before it was read; what is there now is a load of its own"
-                ) from error
-            raise
-        return OpenDrop(int(answer["LastModified"].timestamp() * 1000), _chunks(answer["Body"], key))
+        with _still_there(key):
+            answer = self._s3.get_object(Bucket=self._bucket, Key=key, IfMatch=etag)
+        return OpenDrop(_milliseconds(answer["LastModified"]), _chunks(answer["Body"], key))
+
+    def received(self, key: str, etag: str) -> int:
+        """One HEAD, on the same condition."""
+        with _still_there(key):
+            answer = self._s3.head_object(Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"')
+        return _milliseconds(answer["LastModified"])
 
     def put_rejects(self, load_id: str, file: Path) -> None:
         """In parts where it is large."""
@@ -49,6 +46,28 @@ class S3Drops:
             self._s3.upload_file(
                 str(file), self._bucket, f"{REJECTS}{load_id}.csv", ExtraArgs={"ContentType": "text/csv"}
             )
+
+
+@contextmanager
+def _still_there(key: str) -> "Iterator[None]":
+    """Inside, an object that is gone or another is NotFound or Conflict."""
+    try:
+        with unavailable(f"reading {key}"):
+            yield
+    except TransientError as error:
+        cause = error.__cause__
+        code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else None
+        if code in {"NoSuchKey", "404"}:
+            raise NotFound("the object was deleted before it was read") from error
+        if code in {"PreconditionFailed", "412"}:
+            raise Conflict(
+                "the object was overwritten before it was read; what is there now is a load of its own"
+            ) from error
+        raise
+
+
+def _milliseconds(moment: "datetime") -> int:
+    return int(moment.timestamp() * 1000)
 
 
 def _chunks(body: "StreamingBody", key: str) -> "Iterator[bytes]":

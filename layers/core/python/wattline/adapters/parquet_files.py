@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from wattline.adapters.arrow import Array, pc
 from wattline.batches import Row
 from wattline.domain.instants import DAY_MS
-from wattline.tables import Column, Kind, Table, bucket_of
+from wattline.tables import Column, Kind, ScratchTable, Table, bucket_of
 
 PRECISION = 18
 """Of every decimal: the largest that Parquet stores as a 64-bit integer."""
@@ -24,7 +24,7 @@ TEXT = pa.dictionary(pa.int32(), pa.string())
 """Of texts in memory."""
 
 
-def arrow_schema(table: Table, *, in_memory: bool = False) -> pa.Schema:
+def arrow_schema(table: Table | ScratchTable, *, in_memory: bool = False) -> pa.Schema:
     """The table's columns as Arrow types: timestamps in tz-naive milliseconds (UTC), decimals of 18 digits.
 
     In memory, before they are written, texts are dictionaries and decimals 64 bits wide; in the file they are the same.

@@ -54,6 +54,34 @@ def _packed(bodies: Iterable[str]) -> Iterator[list[str]]:
         yield pack
 
 
+class SqsReportJobs:
+    """`ReportJobs` over SQS: a message is the report's id."""
+
+    def __init__(self, client: "SQSClient", queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def send(self, report_id: str) -> None:
+        """One message."""
+        with unavailable("queueing the report"):
+            self._client.send_message(QueueUrl=self._queue_url, MessageBody=report_id)
+
+
+class SqsRetries:
+    """Messages that are being worked on, to be delivered again sooner than a worker that died would leave them."""
+
+    def __init__(self, client: "SQSClient", queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def hasten(self, receipt_handle: str, seconds: int) -> None:
+        """Deliver the message again in so many seconds."""
+        with unavailable("giving the message back"):
+            self._client.change_message_visibility(
+                QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+            )
+
+
 class SqsDeadLetters:
     """`DeadLetters` over the dead-letter queue itself: the reason travels as a message attribute."""
 

@@ -23,6 +23,7 @@ from wattline.api import (
     meter_readings,
     performance,
     pricing,
+    reports,
     routes,
     telemetry,
 )
@@ -70,6 +71,7 @@ class Operation:
     status: HTTPStatus
     answer: type[BaseModel] | None
     body: type[BaseModel] | None = None
+    body_required: bool = True
     query: type[BaseModel] | None = None
     csv_query: type[BaseModel] | None = None
     csv_answer: bool = False
@@ -274,6 +276,29 @@ OPERATIONS: dict[Route, Operation] = {
         csv_answer=True,
         problems=(422, 503),
     ),
+    routes.TRIGGER_REPORT: Operation(
+        "Trigger a report on the availability of stores",
+        "Observed up- and downtime of every store in the hour, day and week before now, within its business hours. "
+        "`now` is the newest poll of all stores. What counts is what has been received.",
+        "Stores",
+        HTTPStatus.ACCEPTED,
+        reports.TriggeredReport,
+        body=reports.TriggerBody,
+        body_required=False,
+        problems=(400, 409, 413, 422, 503),
+    ),
+    routes.GET_REPORT: Operation(
+        "Look at a report",
+        "`Running`, `Complete` with a link to the CSV, or `Failed` with the reason; the header `X-Report-Status` says "
+        "so too. With `Accept: text/csv` a complete report is the CSV itself, or a 303 to it when it is over 5 MB. "
+        "Reports are kept for 30 days.",
+        "Stores",
+        HTTPStatus.OK,
+        reports.ReportState,
+        query=reports.ReportParameters,
+        csv_answer=True,
+        problems=(404, 422, 503),
+    ),
     routes.HEALTH: Operation(
         "Whether all is well",
         "The version, and how much waits in each queue.",
@@ -328,7 +353,7 @@ def _operation(route: Route, operation: Operation) -> dict[str, object]:
         media: dict[str, object] = {"application/json": {"schema": _ref(operation.body)}}
         if operation.csv_query is not None:
             media["text/csv"] = {"schema": {"type": "string"}, "example": "datetime,value\n2018-08-24T00:00:00Z,12\n"}
-        content["requestBody"] = {"required": True, "content": media}
+        content["requestBody"] = {"required": operation.body_required, "content": media}
     if route.scope is not None:
         content["security"] = [{"token": [route.scope.value]}]
     return content

@@ -42,6 +42,8 @@ GET_DEGRADATION = Route("GET", "/v1/analytics/batteries/{deviceId}/degradation",
 GET_ALERTS = Route("GET", "/v1/alerts", "query", Scope.READ)
 GET_METER_READINGS = Route("GET", "/v1/meter_readings", "query", Scope.READ)
 GET_PRICING = Route("GET", "/v1/pricing", "query", Scope.READ)
+TRIGGER_REPORT = Route("POST", "/trigger_report", "reports", Scope.REPORTS)
+GET_REPORT = Route("GET", "/get_report", "reports", Scope.REPORTS)
 HEALTH = Route("GET", "/health", "web", None)
 DOCS = Route("GET", "/docs", "web", None)
 OPENAPI = Route("GET", "/openapi.json", "web", None)
@@ -67,6 +69,8 @@ ROUTES: tuple[Route, ...] = (
     GET_BATTERY,
     GET_BATTERY_TELEMETRY,
     GET_DEGRADATION,
+    TRIGGER_REPORT,
+    GET_REPORT,
     HEALTH,
     DOCS,
     OPENAPI,

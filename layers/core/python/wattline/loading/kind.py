@@ -3,17 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
 from wattline.adapters.parquet_lake import LandingParts, ParquetLake
+from wattline.adapters.store_sets import S3StoreSets
 from wattline.domain.loads import Format
 from wattline.loading.columns import Column, RawBlock, Reject, judge_rows
 from wattline.loading.csv_rows import read_csv
 from wattline.loading.json_rows import json_items, ndjson_items, raw_blocks, raw_json
 from wattline.loading.lines import blocks
-from wattline.ports import HotBatteries, HotEnergy, HotFleet, Links, SmartMeters, TariffSets
+from wattline.ports import HotBatteries, HotEnergy, HotFleet, Links, NewestPoll, SmartMeters, TariffSets
 from wattline.tables import Table
 
 
@@ -58,6 +59,8 @@ class Stores:
     batteries: HotBatteries
     smart_meters: SmartMeters
     tariffs: TariffSets
+    newest_poll: NewestPoll
+    store_sets: S3StoreSets
 
     def landing(self, table: Table, drop: Drop) -> LandingParts:
         """The way of a load's rows into a history table."""
@@ -72,6 +75,14 @@ class Kind(Protocol):
 
         Raises `Unreadable` where the file as a whole is no good, TransientError where trying again may help.
         """
+
+
+@runtime_checkable
+class ReplacesAtOnce(Protocol):
+    """A kind whose files are whole sets: dropping an earlier one again puts it in force again."""
+
+    def drop_again(self, load_id: str, received_ms: int, to: Stores) -> None:
+        """The file of a load that is complete was dropped once more. Raises TransientError."""
 
 
 def good_rows(drop: Drop, columns: Sequence[Column], progress: Progress) -> Iterator[pa.Table]:

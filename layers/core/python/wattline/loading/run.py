@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +10,7 @@ from typing import TextIO
 
 from wattline.domain.loads import Load, LoadState, load_id, parse_drop
 from wattline.errors import Conflict, NotFound, TransientError
-from wattline.loading.kind import Drop, Stores
+from wattline.loading.kind import Drop, ReplacesAtOnce, Stores
 from wattline.loading.kinds import KINDS, kind_of
 from wattline.loading.lines import RAW_SHOWN
 from wattline.loading.staging import MAX_BYTES, Unreadable, stage
@@ -50,6 +51,7 @@ def take_drop(dropped: Dropped, means: Means) -> Load:
     identity, now = load_id(dropped.key, dropped.etag), means.clock()
     known = means.loads.find(identity)
     if known and known.state in {LoadState.COMPLETE, LoadState.COMPLETE_WITH_REJECTS}:
+        _drop_again(dropped, known, means)
         return known
     started = known.started_ms if known else now
     load = Load(identity, dropped.key, "unknown", LoadState.RUNNING, started, now)
@@ -65,6 +67,14 @@ def take_drop(dropped: Dropped, means: Means) -> Load:
         else:
             _end(means, load, LoadState.FAILED, f"{reason}, {ATTEMPTS} times; drop the file again")
         raise
+
+
+def _drop_again(dropped: Dropped, known: Load, means: Means) -> None:
+    """Rows are stored once; a set that others have replaced since is in force again, as of this drop."""
+    kind = kind_of(known.kind)
+    if isinstance(kind, ReplacesAtOnce):
+        with suppress(NotFound, Conflict):  # the object is gone or another by now, and so is the reason
+            kind.drop_again(known.load_id, means.drops.received(dropped.key, dropped.etag), means.stores)
 
 
 def _end(means: Means, load: Load, state: LoadState, reason: str | None = None) -> Load:

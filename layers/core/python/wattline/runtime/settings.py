@@ -29,6 +29,21 @@ class QuerySettings(EnergyHotSettings):
     bucket: str = Field(alias="BUCKET")
 
 
+class ReportsSettings(EnergyHotSettings):
+    """Of the function `reports`."""
+
+    bucket: str = Field(alias="BUCKET")
+    reports_queue_url: str = Field(alias="REPORTS_QUEUE_URL")
+
+
+class ReportWorkerSettings(QuerySettings):
+    """Of the function `report_worker`."""
+
+    bucket: str = Field(alias="BUCKET")
+    reports_queue_url: str = Field(alias="REPORTS_QUEUE_URL")
+    dead_letter_queue_url: str = Field(alias="REPORTS_DLQ_URL")
+
+
 class HistoryWriterSettings(EnergyHotSettings):
     """Of the function `history_writer`."""
 

@@ -13,6 +13,9 @@ _MODULES: dict[str, tuple[str, str]] = {
     "meters": ("heartbeats", "MetersKind"),
     "obis": ("obis", "ObisKind"),
     "tariffs": ("tariffs", "TariffsKind"),
+    "stores/hours": ("stores", "HoursKind"),
+    "stores/status": ("stores", "StatusKind"),
+    "stores/timezones": ("stores", "ZonesKind"),
     "vehicles": ("heartbeats", "VehiclesKind"),
 }
 
