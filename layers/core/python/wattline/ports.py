@@ -226,8 +226,11 @@ class Loads(Protocol):
     def save(self, load: Load) -> None:
         """Record how far it is, unless it is complete already. Raises TransientError."""
 
-    def page(self, *, state: LoadState | None, after: str | None, limit: int) -> LoadPage:
-        """A page of loads, newest first; with a state it may hold fewer than `limit` though more follow."""
+    def page(self, *, state: LoadState | None, after: str | None, limit: int, now_ms: int) -> LoadPage:
+        """A page of loads, newest first, in the state they are in `as_seen` at `now_ms`.
+
+        With a state it may hold fewer than `limit` though more follow.
+        """
 
     def rejects_url(self, load_id: str) -> str:
         """A link to the rows that were not taken, good for a while."""

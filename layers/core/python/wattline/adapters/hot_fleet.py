@@ -1,6 +1,6 @@
 """Heartbeats and live states in the hot table.
 
-* `VEHICLE#<id>` / `R#<UTC hour>#<received s>#<request>`: what one request said about a device's hour.
+* `VEHICLE#<id>` / `R#<UTC hour>#<received s>#<request>#<part>`: what one request said about a device's hour.
 * `VEHICLE#<id>` / `LIVE`: the latest heartbeat, and whether it came alone; it never expires. Its attributes `list_pk`
   (one of a few shards) and `list_sk` put it into the index `fleet`, and `charging_pk`, there only while the vehicle
   charges, into the index `charging`. Both project keys only and change only when the state they index changes.
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from wattline.adapters.hot_table import Item
 
 LIVE = "LIVE"
+ROWS_PER_ITEM = 2_000
+"""Keeps an item under about 200 kB; DynamoDB's limit is 400 kB. Only files say so much about an hour at once."""
+
 FLEET_INDEX = "fleet"
 CHARGING_INDEX = "charging"
 SHARDS = 8
@@ -50,10 +53,12 @@ class DynamoHotFleet:
     def put(self, kind: Kind, statements: Sequence[HeartbeatStatement], request: int, now_ms: int) -> None:
         """One item a device and hour; `request` tells apart requests of one second."""
         ordered = sorted(statements, key=lambda said: (said.heartbeat.device_id, said.heartbeat.ts_ms))
-        items = [
-            _readings_item(kind, device, hour, list(said), request, now_ms)
-            for (device, hour), said in groupby(ordered, lambda s: (s.heartbeat.device_id, _hour(s.heartbeat.ts_ms)))
-        ]
+        items: list[Item] = []
+        for (device, hour), of_hour in groupby(ordered, lambda s: (s.heartbeat.device_id, _hour(s.heartbeat.ts_ms))):
+            said = list(of_hour)
+            for part, first in enumerate(range(0, len(said), ROWS_PER_ITEM)):
+                sk = f"R#{hour}#{said[0].received_s}#{request:010d}#{part}"
+                items.append(_readings_item(_pk(kind, device), sk, said[first : first + ROWS_PER_ITEM], now_ms))
         self._table.put_all(items)
 
     def read(self, kind: Kind, wanted: HeartbeatRange, now_ms: int) -> list[HeartbeatStatement]:
@@ -149,14 +154,12 @@ def _hour(ts_ms: int) -> str:
     return to_datetime(ts_ms).strftime("%Y-%m-%dT%H")
 
 
-def _readings_item(  # noqa: PLR0913, PLR0917 - the parts of a key
-    kind: Kind, device_id: str, hour: str, said: Sequence[HeartbeatStatement], request: int, now_ms: int
-) -> "Item":
+def _readings_item(pk: str, sk: str, said: Sequence[HeartbeatStatement], now_ms: int) -> "Item":
     kept_until = max(now_ms, said[-1].heartbeat.ts_ms + HEARTBEAT_MS) + HOT_WINDOW_MS + HOUR_MS
     rows = [(each.heartbeat.ts_ms, each.seq, *each.heartbeat.values) for each in said]
     return {
-        "pk": {"S": _pk(kind, device_id)},
-        "sk": {"S": f"R#{hour}#{said[0].received_s}#{request:010d}"},
+        "pk": {"S": pk},
+        "sk": {"S": sk},
         "rows": {"S": json.dumps(rows, separators=(",", ":"))},
         "expires_at": {"N": str(-(-kept_until // 1000))},
     }

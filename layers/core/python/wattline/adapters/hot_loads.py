@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from wattline.adapters.hot_fleet import FLEET_INDEX
 from wattline.adapters.hot_table import HotTable
 from wattline.domain.instants import FOREVER_MS
-from wattline.domain.loads import REJECTS, Load, LoadState
+from wattline.domain.loads import REJECTS, Load, LoadState, as_seen
 from wattline.ports import LoadPage
 
 if TYPE_CHECKING:
@@ -57,36 +57,31 @@ class DynamoLoads:
             values={":complete": {"S": LoadState.COMPLETE.value}},
         )
 
-    def page(self, *, state: LoadState | None, after: str | None, limit: int) -> LoadPage:
-        """Along the index; where a state is wanted, at most `EXAMINED` loads are looked at."""
+    def page(self, *, state: LoadState | None, after: str | None, limit: int, now_ms: int) -> LoadPage:
+        """Along the index; where a state is wanted, `EXAMINED` loads are looked at."""
+        examined = limit if state is None else max(limit, EXAMINED)
+        places = self._table.index_page(FLEET_INDEX, "list_pk", LOADS, after or "", examined + 1)
+        items = self._table.get_all([(f"LOAD#{_id_at(place)}", SK) for place in places[:examined]])
+        by_id = {load.load_id: load for load in map(_load, items)}
         found: list[Load] = []
-        examined = 0
-        while examined < EXAMINED:
-            places = self._table.index_page(FLEET_INDEX, "list_pk", LOADS, after or "", limit + 1)
-            wanted = places[:limit]
-            items = self._table.get_all([(f"LOAD#{place.split('#')[1]}", SK) for place in wanted])
-            by_id = {load.load_id: load for load in map(_load, items)}
-            for place in wanted:
-                load = by_id.get(place.split("#")[1])
-                if load is None or state not in {None, load.state}:
-                    continue
+        for place in places[:examined]:
+            load = by_id.get(_id_at(place))
+            if load is not None and state in {None, as_seen(load, now_ms).state}:
                 if len(found) == limit:
                     return LoadPage(found, after)
                 found.append(load)
-                after = place
-            examined += len(wanted)
-            if len(places) <= limit:
-                return LoadPage(found, None)
-            after = wanted[-1]
-            if len(found) == limit:
-                break
-        return LoadPage(found, after)
+            after = place
+        return LoadPage(found, after if len(places) > examined else None)
 
     def rejects_url(self, load_id: str) -> str:
         """Signed by this process's credentials."""
         return self._s3.generate_presigned_url(
             "get_object", Params={"Bucket": self._bucket, "Key": f"{REJECTS}{load_id}.csv"}, ExpiresIn=LINK_SECONDS
         )
+
+
+def _id_at(place: str) -> str:
+    return place.split("#")[1]
 
 
 def _item(load: Load) -> "Item":
@@ -96,6 +91,7 @@ def _item(load: Load) -> "Item":
         "list_pk": {"S": LOADS},
         "list_sk": {"S": f"{FOREVER_MS - load.started_ms:015d}#{load.load_id}"},
         "state": {"S": load.state.value},
+        "has_rejects": {"BOOL": load.has_rejects},
     }
     item |= {name: {"N": str(getattr(load, name))} for name in _NUMBERS if getattr(load, name) is not None}
     return item | {name: {"S": getattr(load, name)} for name in _TEXTS if getattr(load, name) is not None}
@@ -104,4 +100,4 @@ def _item(load: Load) -> "Item":
 def _load(item: "Item") -> Load:
     fields: dict[str, Any] = {name: int(item[name]["N"]) for name in _NUMBERS if name in item}
     fields |= {name: item[name]["S"] for name in _TEXTS if name in item}
-    return Load(state=LoadState(item["state"]["S"]), **fields)
+    return Load(state=LoadState(item["state"]["S"]), has_rejects=item["has_rejects"]["BOOL"], **fields)

@@ -27,7 +27,7 @@ class LoadParameters(QueryModel):
 
 
 class LoadView(BaseModel, defer_build=True):
-    """A load; `reason` says why it failed or waits, `rejects_url` is good for an hour and null without rejects."""
+    """A load; `reason` says why it failed, waits or stored nothing, `rejects_url` is good for an hour."""
 
     load_id: str
     key: str
@@ -54,7 +54,7 @@ def loads_answer(event: APIGatewayProxyEvent, loads: Loads, now_ms: int) -> Answ
     """A page of loads."""
     asked = from_query(LoadParameters, event.resolved_query_string_parameters)
     after = None if asked.cursor is None else decode_place(asked.cursor, _PLACE)
-    page = loads.page(state=asked.state, after=after, limit=asked.limit)
+    page = loads.page(state=asked.state, after=after, limit=asked.limit, now_ms=now_ms)
     views = [_view(load, loads.rejects_url, now_ms) for load in page.loads]
     content: dict[str, object] = {
         "loads": views,
@@ -83,7 +83,7 @@ def _view(load: Load, rejects_url: Callable[[str], str], now_ms: int) -> dict[st
         "rows_rejected": seen.rows_rejected,
         "percent": seen.percent,
         "reason": seen.reason,
-        "rejects_url": rejects_url(seen.load_id) if seen.rows_rejected and seen.state.is_final else None,
+        "rejects_url": rejects_url(seen.load_id) if seen.has_rejects else None,
         "started_at": format_instant(seen.started_ms),
         "ended_at": None if seen.ended_ms is None else format_instant(seen.ended_ms),
     }

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
@@ -227,7 +227,11 @@ def infer_step(times: Iterable[int]) -> int:
     Raises InvalidRequest when that is over a day: the gaps of a sparse series say nothing of what a reading
     covers.
     """
-    spacings = Counter(later - earlier for earlier, later in pairwise(sorted(set(times))))
+    return most_frequent(Counter(later - earlier for earlier, later in pairwise(sorted(set(times)))))
+
+
+def most_frequent(spacings: Mapping[int, int]) -> int:
+    """`infer_step` of the spacings (milliseconds) between distinct times, and how often each occurs."""
     if not spacings:
         return INTERVAL_MS
     step_ms = min(spacings, key=lambda spacing: (-spacings[spacing], spacing))

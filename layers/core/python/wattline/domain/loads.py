@@ -65,6 +65,8 @@ class Load:
     rows_stored: int = 0
     rows_rejected: int = 0
     percent: int = 0
+    has_rejects: bool = False
+    """Whether the file of its rejects is written."""
     reason: str | None = None
     ended_ms: int | None = None
 

@@ -54,6 +54,10 @@ class RawRows:
     arrays: dict[str, Array]
     lines: Array
 
+    def filter(self, kept: Array) -> "RawRows":
+        """Some of the rows."""
+        return RawRows({name: array.filter(kept) for name, array in self.arrays.items()}, self.lines.filter(kept))
+
 
 RawBlock = tuple[RawRows, Callable[[int], str], int]
 """Rows, the raw text of a row by its line, and how far the file is read (bytes)."""

@@ -4,15 +4,18 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from wattline.adapters.arrow import Array, pc
 from wattline.loading.columns import Column, RawBlock, RawRows, Reject, match_header
-from wattline.loading.lines import Block, blocks
+from wattline.loading.lines import TOO_LONG, Block, blocks
 from wattline.loading.staging import Unreadable
+
+MAX_HEADER = 100_000
+"""Bytes."""
 
 
 def read_csv(path: Path, columns: Sequence[Column], reject: Reject) -> Iterator[RawBlock]:
@@ -21,7 +24,7 @@ def read_csv(path: Path, columns: Sequence[Column], reject: Reject) -> Iterator[
     width = 0
     for block in blocks(path):
         for line, raw in block.overlong:
-            reject(line, "the line is too long for a row", raw)
+            reject(line, TOO_LONG, raw)
         skipped = 0
         if places is None:
             header = _header(block)
@@ -34,9 +37,13 @@ def read_csv(path: Path, columns: Sequence[Column], reject: Reject) -> Iterator[
 
 
 def _header(block: Block) -> list[str]:
-    first = block.data.split(b"\n", 1)[0]
+    first = block.data.split(b"\n", 1)[0].removesuffix(b"\r")
+    if len(first) > MAX_HEADER or 1 in dict(block.overlong):
+        raise Unreadable("the first line is too long for a header; the names of the columns belong there")
+    if b"\r" in first:
+        raise Unreadable("the lines end in carriage returns alone; end them with line feeds")
     try:
-        names = next(csv.reader([first.decode().rstrip("\r")], strict=True), [])
+        names = next(csv.reader([first.decode()], strict=True), [])
     except (UnicodeDecodeError, csv.Error) as error:
         raise Unreadable(f"the header cannot be read: {error}") from error
     if not any(name.strip() for name in names):
@@ -82,10 +89,21 @@ def _parsed(  # noqa: PLR0913, PLR0917 - what a block is parsed with
         ),
     )
     lines = pa.array(range(first_line, first_line + len(table) + len(no_rows)), pa.int64())
-    if no_rows:
-        lines = lines.filter(pc.invert(pc.is_in(lines, pa.array(no_rows, pa.int64()))))
-    arrays = {name: _one_chunk(table.column(f"f{place}")) for name, place in places.items()}
-    return _without_blank_lines(RawRows(arrays, lines))
+    lines = lines.filter(_not_in(lines, no_rows))
+    rows = RawRows({name: _one_chunk(table.column(f"f{place}")) for name, place in places.items()}, lines)
+    empty = _empty_lines(data, first_line)
+    return rows.filter(_not_in(lines, empty)) if empty else rows
+
+
+def _not_in(lines: Array, some: list[int]) -> Array:
+    return pc.invert(pc.is_in(lines, pa.array(some, pa.int64())))
+
+
+def _empty_lines(data: bytes, first_line: int) -> list[int]:
+    """Arrow makes rows of them, of empty texts."""
+    if not (data.startswith(b"\n") or b"\n\n" in data):
+        return []
+    return [line for line, raw in enumerate(data.removesuffix(b"\n").split(b"\n"), start=first_line) if not raw]
 
 
 def _one_chunk(column: Array) -> Array:
@@ -97,24 +115,6 @@ def _one_line_end(data: bytes) -> bytes:
     if b"\r" not in data:
         return data
     return data.replace(b"\r\n", b"\n").removesuffix(b"\r").replace(b"\r", b" ")
-
-
-def _without_blank_lines(rows: RawRows) -> RawRows | None:
-    """An empty line reads as a row of empty texts."""
-    blank: Any = None
-    for array in rows.arrays.values():
-        empty = pc.equal(pc.binary_length(_plain(array)), 0)
-        if not pc.any(empty).as_py():
-            return rows
-        blank = empty if blank is None else pc.and_(blank, empty)
-    kept = pc.invert(blank)
-    if not pc.any(kept).as_py():
-        return None
-    return RawRows({name: array.filter(kept) for name, array in rows.arrays.items()}, rows.lines.filter(kept))
-
-
-def _plain(array: Array) -> Array:
-    return array.dictionary.take(array.indices) if isinstance(array, pa.DictionaryArray) else array
 
 
 _QUOTED_ROW = re.compile(rb'(?:"(?:[^"]|"")*"|[^",]*)(?:,(?:"(?:[^"]|"")*"|[^",]*))*')

@@ -5,19 +5,18 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 from ijson.backends import yajl2_c as ijson
 from ijson.common import JSONError
 
 from wattline.loading.columns import Column, RawBlock, RawRows, Reject
-from wattline.loading.lines import RAW_SHOWN, blocks, shown
+from wattline.loading.lines import RAW_SHOWN, TOO_LONG, blocks, shown
 from wattline.loading.staging import Unreadable
 
 ITEMS = 50_000
 """Rows in a block."""
-
 
 Items = Iterator[tuple[int, Any, int]]
 """The number of a row (a line, or a position in the list, from 1), its content, and how far the file is read."""
@@ -27,7 +26,7 @@ def ndjson_items(path: Path, reject: Reject) -> Items:
     """The objects of a file that has one on each line."""
     for block in blocks(path):
         for line, raw in block.overlong:
-            reject(line, "the line is too long for a row", raw)
+            reject(line, TOO_LONG, raw)
         for line, raw_line in enumerate(block.data.split(b"\n"), start=block.first_line):
             if not raw_line.strip():
                 continue
@@ -40,27 +39,36 @@ def ndjson_items(path: Path, reject: Reject) -> Items:
 def json_items(path: Path) -> Items:
     """The objects of a list, of the first list inside an object (`{"readings": [...]}`), or a single object.
 
-    Raises Unreadable when the file is not JSON; what came before the fault has been yielded.
+    Raises Unreadable before the first of them when the file is not JSON: it is read twice.
     """
-    with path.open("rb") as file:
-        prefix = _list_prefix(file)
-    with path.open("rb") as file:
-        try:
-            for number, item in enumerate(ijson.items(file, prefix), start=1):
-                yield number, item, file.tell()
-        except (JSONError, ValueError) as error:
-            raise Unreadable(f"the file is not JSON: {error}") from error
-
-
-def _list_prefix(file: BinaryIO) -> str:
-    """Where ijson finds the rows."""
     try:
-        for prefix, event, _ in ijson.parse(file):
-            if event == "start_array":
-                return f"{prefix}.item".lstrip(".")
+        prefix = _list_prefix(path)
     except (JSONError, ValueError) as error:
-        raise Unreadable(f"the file is not JSON: {error}") from error
-    return ""
+        raise Unreadable(
+            f"the file is not JSON: {_one_line(error)}; objects one a line belong into a .ndjson"
+        ) from error
+    with path.open("rb") as file:
+        for number, item in enumerate(ijson.items(file, prefix), start=1):
+            yield number, item, file.tell()
+
+
+def _list_prefix(path: Path) -> str:
+    """Where ijson finds the rows. Raises what ijson does where the file is not JSON."""
+    found = ""
+    with path.open("rb") as file:
+        events = ijson.parse(file)
+        for prefix, event, _ in events:
+            if event == "start_array":
+                found = f"{prefix}.item".lstrip(".")
+                break
+    with path.open("rb") as file:
+        for _ in ijson.items(file, "nothing of this name, so that all is read and none of it kept"):
+            pass
+    return found
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def raw_blocks(items: Items, columns: Sequence[Column], reject: Reject) -> Iterator[RawBlock]:
@@ -70,31 +78,64 @@ def raw_blocks(items: Items, columns: Sequence[Column], reject: Reject) -> Itera
         texts: dict[str, list[bytes]] = {column.name: [] for column in columns}
         content: dict[int, Any] = {}
         for number, item, _ in some:
-            if not isinstance(item, dict):
-                reject(number, "is not an object", _raw(item))
+            try:
+                row = _texts(item, columns, names)
+            except ValueError as refusal:
+                reject(number, str(refusal), raw_json(item))
                 continue
             content[number] = item
-            row = {names[key.lower()].name: value for key, value in item.items() if key.lower() in names}
-            for column in columns:
-                texts[column.name].append(_text(row.get(column.name), column))
+            for column, text in zip(columns, row, strict=True):
+                texts[column.name].append(text)
         if content:
             arrays = {
                 column.name: pa.array(texts[column.name], pa.binary()).cast(column.judge.raw) for column in columns
             }
-            yield RawRows(arrays, pa.array(list(content), pa.int64())), lambda n, c=content: _raw(c[n]), some[-1][2]  # type: ignore[misc]
+            yield (
+                RawRows(arrays, pa.array(list(content), pa.int64())),
+                lambda number, of=content: raw_json(of[number]),  # type: ignore[misc]
+                some[-1][2],
+            )
+
+
+def _texts(item: Any, columns: Sequence[Column], names: dict[str, Column]) -> list[bytes]:
+    """The texts of an object's columns. Raises ValueError with the reason it is no row."""
+    if not isinstance(item, dict):
+        raise ValueError("is not an object")
+    row: dict[str, Any] = {}
+    for key, value in item.items():
+        column = names.get(key.lower())
+        if column is not None:
+            if row.get(column.name) is not None:
+                raise ValueError(f"{column.name}: is given twice, as {key} too")
+            row[column.name] = value
+    return [_text(row.get(column.name), column) for column in columns]
 
 
 def _text(value: Any, column: Column) -> bytes:
     if value is None:
         return b""
-    if isinstance(value, str):
-        return (json.dumps(value) if column.judge.quotes_text else value).encode(errors="replace")
-    if isinstance(value, bool | dict | list):
-        return _raw(value).encode(errors="replace")
-    return str(value).encode()
+    if type(value) not in column.judge.json:
+        raise ValueError(f"{column.name}: is {_NAMES[type(value)]}")
+    text = value if isinstance(value, str) else str(value)
+    return text.encode(errors="replace")
 
 
-def _raw(item: Any) -> str:
-    return json.dumps(item, default=lambda number: float(number) if isinstance(number, Decimal) else str(number))[
-        :RAW_SHOWN
-    ]
+_NAMES = {
+    str: "a text",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    Decimal: "a number",
+    list: "a list",
+    dict: "an object",
+}
+
+
+def raw_json(item: Any) -> str:
+    """What a reject shows of an item."""
+    text = json.dumps(
+        item,
+        ensure_ascii=False,
+        default=lambda number: float(number) if isinstance(number, Decimal) else str(number),
+    )
+    return text.encode(errors="replace").decode()[:RAW_SHOWN]

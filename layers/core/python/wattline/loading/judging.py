@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -22,8 +23,11 @@ from wattline.domain.instants import (
     reading_instant,
 )
 
-SLICE = 1024
-"""Texts that are cast at once: small enough that most slices hold no bad one."""
+SLICE = 4096
+"""Texts that are cast at once."""
+
+PARTS = 8
+"""Slices that hold a bad text are cut into so many, until the bad one is found."""
 
 DISTINCT = pa.dictionary(pa.int32(), pa.binary())
 """The raw type of a column that repeats itself."""
@@ -45,8 +49,8 @@ class Judge(Protocol):
         """The Arrow type it wants them in: binary, or a dictionary of binary."""
 
     @property
-    def quotes_text(self) -> bool:
-        """Whether a JSON text must stay recognizable as one, because only numbers are good."""
+    def json(self) -> tuple[type, ...]:
+        """The types of JSON values that are judged by their text; values of others are refused."""
 
     def __call__(self, texts: Array, now_ms: int) -> Judged:
         """Judge an array of texts."""
@@ -85,7 +89,7 @@ class Text:
 
     check: Callable[[str], str]
     raw: pa.DataType = DISTINCT
-    quotes_text: bool = False
+    json: tuple[type, ...] = (str, int)
 
     def __call__(self, texts: Array, now_ms: int) -> Judged:
         """A dictionary array of texts."""
@@ -93,15 +97,31 @@ class Text:
         return Judged(pa.DictionaryArray.from_arrays(texts.indices, pa.array(values, pa.string())), _spread(texts, bad))
 
 
-def _id(text: str) -> str:
-    if re.fullmatch(ID_PATTERN, text):
-        return text
-    raise ValueError(f"must match {ID_PATTERN}" if text else "is missing")
+@dataclass(frozen=True)
+class Identifier:
+    """An id of a device, store or meter; of JSON, a text or an integer."""
+
+    raw: pa.DataType = DISTINCT
+    json: tuple[type, ...] = (str, int)
+
+    def __call__(self, texts: Array, now_ms: int) -> Judged:
+        """All distinct texts at once."""
+        good = pc.match_substring_regex(texts.dictionary, ID_PATTERN)
+        ids = pc.if_else(good, texts.dictionary, b"").cast(pa.string())
+        bad = {
+            at: _reason(texts.dictionary[at].as_py(), f"must match {ID_PATTERN}")
+            for at in pc.indices_nonzero(pc.invert(good)).to_pylist()
+        }
+        return Judged(pa.DictionaryArray.from_arrays(texts.indices, ids), _spread(texts, bad))
 
 
-def identifier() -> Text:
-    """A device's, store's or meter's id."""
-    return Text(_id)
+def identifier() -> Identifier:
+    """An id."""
+    return Identifier()
+
+
+def _reason(raw: bytes, fault: str) -> str:
+    return fault if raw.strip() else "is missing"
 
 
 def choice(**meanings: str) -> Text:
@@ -113,7 +133,7 @@ def choice(**meanings: str) -> Text:
             raise ValueError(f"must be one of {', '.join(meanings)}" if text else "is missing")
         return meaning
 
-    return Text(check)
+    return Text(check, json=(str,))
 
 
 _UTC_SUFFIX = b" UTC"
@@ -124,12 +144,12 @@ class Instant:
     """An RFC 3339 time; ` UTC` instead of the `Z` is taken too. Values are milliseconds, int64."""
 
     raw: pa.DataType = DISTINCT
-    quotes_text: bool = False
+    json: tuple[type, ...] = (str,)
     may_lie_ahead: bool = False
 
     def __call__(self, texts: Array, now_ms: int) -> Judged:
         """Each distinct text once; Arrow reads the usual forms, `parse_instant` the rest."""
-        latest = FOREVER_MS if self.may_lie_ahead else now_ms + CLOCK_TOLERANCE_MS
+        latest = FOREVER_MS - 1 if self.may_lie_ahead else now_ms + CLOCK_TOLERANCE_MS
         distinct = pc.if_else(
             pc.ends_with(texts.dictionary, _UTC_SUFFIX),
             pc.binary_join_element_wise(_without_suffix(texts.dictionary), b"Z", b""),
@@ -158,10 +178,13 @@ def _without_suffix(texts: Array) -> Array:
     return pc.binary_slice(texts, 0, -len(_UTC_SUFFIX))
 
 
+_USUAL = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$"
+"""What Arrow reads exactly as `parse_instant` does."""
+
+
 def _rfc3339(texts: Array, latest_ms: int) -> Array | None:
     """Milliseconds, if Arrow reads all of them and none needs a second look."""
-    colon_before_seconds = pc.equal(pc.binary_slice(texts, 16, 17), b":")
-    if not pc.all(colon_before_seconds).as_py():
+    if not pc.all(pc.match_substring_regex(texts, _USUAL)).as_py():
         return None
     try:
         instants = texts.cast(pa.string()).cast(pa.timestamp("us", "UTC")).cast(pa.int64())
@@ -173,45 +196,56 @@ def _rfc3339(texts: Array, latest_ms: int) -> Array | None:
     return pc.divide(instants, 1000)
 
 
-_NUMBER = re.compile(r"\s*[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,4})?\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number within a measure's range. Values are integers of its scale, halves rounded away from zero."""
+    """A number within a measure's range. Values are integers of its scale, rounded as `to_scaled` rounds."""
 
     measure: Measure
     raw: pa.DataType = pa.binary()  # noqa: RUF009 - a type, not a call with state
-    quotes_text: bool = True
+    json: tuple[type, ...] = (int, float, Decimal)
 
     def __call__(self, texts: Array, now_ms: int) -> Judged:
-        """Arrow casts slice by slice; in a slice it refuses, text by text."""
-        numbers = pa.concat_arrays([_floats(texts.slice(at, SLICE)) for at in range(0, len(texts), SLICE)])
+        """Arrow casts slice by slice."""
+        slices = [_floats(texts.slice(at, SLICE)) for at in range(0, len(texts), SLICE)]
+        numbers = pa.concat_arrays(slices) if slices else pa.array([], pa.float64())
         measure = self.measure
         # NaN fails both comparisons, and so do infinities
         good = pc.and_(pc.greater_equal(numbers, measure.minimum), pc.less_equal(numbers, measure.maximum))
         reasons = {}
         if not pc.all(good).as_py():
             for row in pc.indices_nonzero(pc.invert(good)).to_pylist():
-                reasons[row] = self._reason(texts[row].as_py(), numbers[row].as_py())
+                reasons[row] = _reason(texts[row].as_py(), self._fault(numbers[row].as_py()))
             numbers = pc.if_else(good, numbers, 0.0)
-        scaled = pc.round(pc.multiply(numbers, float(measure.factor)), 0, "half_towards_infinity")
-        return Judged(scaled.cast(pa.int64()), reasons)
+        return Judged(_scaled(numbers, measure), reasons)
 
-    def _reason(self, raw: bytes, number: float) -> str:
-        if not raw.strip():
-            return "is missing"
+    def _fault(self, number: float) -> str:
         if math.isnan(number) or math.isinf(number):
             return "is not a finite number"
         return f"must be from {self.measure.minimum:g} to {self.measure.maximum:,g}"
 
 
+def _scaled(numbers: Array, measure: Measure) -> Array:
+    """As `wattline.domain.fleet.to_scaled`."""
+    scaled = pc.multiply(numbers, float(measure.factor))
+    if measure.minimum >= 0:
+        return pc.floor(pc.add(scaled, 0.5)).cast(pa.int64())
+    halves = pc.if_else(pc.less(scaled, 0.0), -0.5, 0.5)
+    return pc.trunc(pc.add(scaled, halves)).cast(pa.int64())
+
+
 def _floats(texts: Array) -> Array:
     """Numbers; NaN for what is none."""
     try:
-        return texts.cast(pa.string()).cast(pa.float64())
+        # a view: what is no UTF-8 is no number either
+        return texts.view(pa.string()).cast(pa.float64())
     except pa.ArrowInvalid:
-        return pa.array([_float(raw) for raw in texts.to_pylist()], pa.float64())
+        if len(texts) <= PARTS:
+            return pa.array([_float(raw) for raw in texts.to_pylist()], pa.float64())
+        part = -(-len(texts) // PARTS)
+        return pa.concat_arrays([_floats(texts.slice(at, part)) for at in range(0, len(texts), part)])
 
 
 def _float(raw: bytes) -> float:
@@ -225,7 +259,7 @@ class Exactly:
 
     check: Callable[[str], int | None]
     raw: pa.DataType = DISTINCT
-    quotes_text: bool = False
+    json: tuple[type, ...] = (str, int, float, Decimal)
 
     def __call__(self, texts: Array, now_ms: int) -> Judged:
         """Each distinct text once."""

@@ -11,7 +11,8 @@ from wattline.adapters.parquet_lake import LandingParts, ParquetLake
 from wattline.domain.loads import Format
 from wattline.loading.columns import Column, RawBlock, Reject, judge_rows
 from wattline.loading.csv_rows import read_csv
-from wattline.loading.json_rows import json_items, ndjson_items, raw_blocks
+from wattline.loading.json_rows import json_items, ndjson_items, raw_blocks, raw_json
+from wattline.loading.lines import blocks
 from wattline.ports import HotBatteries, HotEnergy, HotFleet, Links
 from wattline.tables import Table
 
@@ -29,7 +30,7 @@ class Drop:
     now_ms: int
 
     def request(self, block: int) -> int:
-        """A number of ten digits that tells the hot rows of a block from those of others and of other requests."""
+        """A number that tells the hot rows of a block from those of others and of other requests."""
         return int(self.load_id, 16) % 10**6 * 10**4 + block
 
 
@@ -101,3 +102,41 @@ def _raw_blocks(drop: Drop, columns: Sequence[Column], reject: Reject) -> Iterat
             return raw_blocks(json_items(drop.path), columns, reject)
         case Format.NDJSON:
             return raw_blocks(ndjson_items(drop.path, reject), columns, reject)
+
+
+LATE_REJECTS = 100_000
+
+
+class LateRejects:
+    """Rows that turn out bad when their block is gone: their raw texts are read from the file again, by `flush`."""
+
+    def __init__(self, drop: Drop, progress: Progress) -> None:
+        self._drop = drop
+        self._progress = progress
+        self._reasons: dict[int, str] = {}
+
+    def add(self, line: int, reason: str) -> None:
+        """A row by its line. So many at most are kept in memory."""
+        self._reasons[line] = reason
+        if len(self._reasons) >= LATE_REJECTS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Reject them, by line."""
+        for line, raw in _raw_texts(self._drop, sorted(self._reasons)) if self._reasons else ():
+            self._progress.reject(line, self._reasons[line], raw)
+        self._reasons.clear()
+
+
+def _raw_texts(drop: Drop, lines: list[int]) -> Iterator[tuple[int, str]]:
+    """The raw text of each of some lines, which ascend."""
+    if drop.format is Format.JSON:
+        wanted = set(lines)
+        yield from ((number, raw_json(item)) for number, item, _ in json_items(drop.path) if number in wanted)
+        return
+    at = 0
+    for block in blocks(drop.path):
+        end = block.first_line + block.data.count(b"\n") + (not block.data.endswith(b"\n"))
+        while at < len(lines) and lines[at] < end:
+            yield lines[at], block.text(lines[at])
+            at += 1

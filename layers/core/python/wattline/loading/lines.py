@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 BLOCK = 8 << 20
 MAX_LINE = 1 << 20
 """A longer line is no row of ours; it is passed over, however long it is."""
+
+TOO_LONG = f"the line is longer than {MAX_LINE:,} bytes, too long for a row"
 
 RAW_SHOWN = 500
 """Characters of a rejected row that its reject shows."""
@@ -45,10 +48,8 @@ def blocks(path: Path, *, size: int = BLOCK, max_line: int = MAX_LINE) -> Iterat
             overlong: list[tuple[int, str]] = []
             data = carry + chunk
             if b"\n" not in chunk and len(data) > max_line:
-                number = line + data.count(b"\n")
-                kept = data[: data.rfind(b"\n") + 1]
-                overlong.append((number, shown(data[len(kept) :])))
-                data = kept + _after_line(file, size)
+                overlong.append((line, shown(data)))
+                data = _after_line(file, size)
             end = data.rfind(b"\n") + 1
             carry = data[end:]
             if end:
@@ -59,10 +60,10 @@ def blocks(path: Path, *, size: int = BLOCK, max_line: int = MAX_LINE) -> Iterat
             yield Block(line, carry, file.tell())
 
 
-def _after_line(file: object, size: int) -> bytes:
+def _after_line(file: BinaryIO, size: int) -> bytes:
     """Read on to the end of the line; what follows it begins with that line's end."""
-    while chunk := file.read(size):  # type: ignore[attr-defined]
+    while chunk := file.read(size):
         at = chunk.find(b"\n")
         if at >= 0:
-            return bytes(chunk[at:])
+            return chunk[at:]
     return b"\n"

@@ -107,14 +107,15 @@ class _Run:
             raise
         self._keep_rejects()
         state = LoadState.COMPLETE_WITH_REJECTS if self._load.rows_rejected else LoadState.COMPLETE
-        now = means.clock()
-        self._report(state=state, percent=100, ended_ms=now)
+        reason = None if self._load.rows_read else "the file has no rows"
+        self._report(state=state, percent=100, ended_ms=means.clock(), reason=reason)
         return self._load
 
     def stored(self, rows: int) -> None:
         """Counted."""
         load = self._load
         self._load = replace(load, rows_stored=load.rows_stored + rows, rows_read=load.rows_read + rows)
+        self._report_in_time()
 
     def reject(self, line: int, reason: str, raw: str) -> None:
         """Counted, and written down."""
@@ -126,9 +127,12 @@ class _Run:
         csv.writer(self._rejects).writerow((line, reason, raw[:RAW_SHOWN]))
 
     def read_to(self, position: int) -> None:
-        """Told to those who wait, about once a second."""
-        percent = min(99, position * 100 // self._size)
-        self._load = replace(self._load, percent=percent)
+        """As percent; all is done only when all is stored."""
+        self._load = replace(self._load, percent=min(99, position * 100 // self._size))
+        self._report_in_time()
+
+    def _report_in_time(self) -> None:
+        """To those who wait, about once a second."""
         if self._means.clock() - self._load.updated_ms >= REPORT_EVERY_MS:
             self._report()
 
@@ -140,3 +144,4 @@ class _Run:
         if self._rejects is not None:
             self._rejects.close()
             self._means.drops.put_rejects(self._load.load_id, Path(self._rejects.name))
+            self._load = replace(self._load, has_rejects=True)

@@ -4,7 +4,7 @@ from wattline.domain.links import Link
 from wattline.errors import Conflict, InvalidRequest
 from wattline.loading.columns import LINE, Column
 from wattline.loading.judging import Instant, identifier
-from wattline.loading.kind import Drop, Progress, Stores, good_rows
+from wattline.loading.kind import Drop, LateRejects, Progress, Stores, good_rows
 from wattline.services.fleet import link_meter
 
 COLUMNS = (
@@ -20,12 +20,14 @@ class LinksKind:
 
     def load(self, drop: Drop, to: Stores, progress: Progress) -> None:
         """A link that overlaps another of its meter is rejected, and says which."""
+        overlapping = LateRejects(drop, progress)
         for rows in good_rows(drop, COLUMNS, progress):
             for row in rows.to_pylist():
                 link = Link(row["meterId"], row["vehicleId"], row["from"], row["to"])
                 try:
                     link_meter(link, links=to.links)
                 except (Conflict, InvalidRequest) as refusal:
-                    progress.reject(row[LINE], refusal.detail, f"{link.vehicle_id},{link.meter_id}")
+                    overlapping.add(row[LINE], refusal.detail)
                 else:
                     progress.stored(1)
+        overlapping.flush()
