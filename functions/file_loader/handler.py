@@ -42,7 +42,9 @@ def means() -> Means:
 @metrics.log_metrics(capture_cold_start_metric=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """One message of the loads queue. An error makes the queue deliver it again, which repeats nothing that is done."""
-    for dropped in (each for record in event["Records"] for each in announced(record)):
+    drops = [dropped for record in event["Records"] for dropped in announced(record)]
+    metrics.add_metric("FilesAnnounced", Count, len(drops))
+    for dropped in drops:
         load = take_drop(dropped, means())
         metrics.add_metric("RowsLoaded", Count, load.rows_stored)
         metrics.add_metric("RowsRejected", Count, load.rows_rejected)

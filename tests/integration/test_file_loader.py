@@ -1,100 +1,476 @@
-"""File drops through the loader's own entry, on moto: what is stored, what is rejected, and how each fault ends."""
+"""File drops on moto: what is stored, how each fault ends, and that a load may die anywhere."""
 
-import csv
-import io
+import gzip
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
+from threading import Lock
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
-from tests.emulated import BUCKET, HOT_TABLE, Emulated, emulate
-from wattline.adapters.drops import S3Drops
-from wattline.adapters.hot_batteries import DynamoHotBatteries
-from wattline.adapters.hot_energy import DynamoHotEnergy
-from wattline.adapters.hot_fleet import DynamoHotFleet
-from wattline.adapters.hot_links import DynamoLinks
-from wattline.adapters.hot_loads import DynamoLoads
-from wattline.adapters.hot_table import HotTable
-from wattline.adapters.parquet_lake import ParquetLake
-from wattline.domain.fleet import Kind
-from wattline.domain.instants import format_instant
-from wattline.domain.loads import Load
-from wattline.loading.kind import Stores
-from wattline.loading.run import Dropped, Means, take_drop
+from functions.file_loader import handler as file_loader
+from tests.emulated import BUCKET, HOT_TABLE, emulate
+from tests.http_events import Context
+from tests.loader import Loader, counts, means
+from wattline.adapters import aws
+from wattline.domain.fleet import Heartbeat, HeartbeatStatement, Kind
+from wattline.domain.instants import DAY_MS, FOREVER_MS, HOUR_MS, MINUTE_MS, format_instant
+from wattline.domain.loads import GIVEN_UP_AFTER_MS, Load, LoadState, load_id
+from wattline.errors import TransientError
+from wattline.loading.run import ATTEMPTS, Means, take_drop
+from wattline.ports import HeartbeatRange
 from wattline.runtime.clock import now_ms
-from wattline.services.energy import HOT_WINDOW_MS
 
 HEADER = "vehicleId,timestamp,soc,kwhDeliveredDc,batteryTemp\n"
 OLD = "2024-03-01T12:00:00Z"
-
-
-@dataclass
-class Bench:
-    """A bucket, a table, and the loader over them."""
-
-    emulated: Emulated
-    means: Means
-
-    def put(self, key: str, content: bytes | str) -> Dropped:
-        body = content.encode() if isinstance(content, str) else content
-        etag = self.emulated.s3.put_object(Bucket=BUCKET, Key=key, Body=body)["ETag"].strip('"')
-        return Dropped(key, etag, 1)
-
-    def drop(self, content: bytes | str, key: str = "drops/vehicles/file.csv") -> Load:
-        return take_drop(self.put(key, content), self.means)
-
-    def rejects(self, load: Load) -> list[dict[str, str]]:
-        body = self.emulated.s3.get_object(Bucket=BUCKET, Key=f"rejects/{load.load_id}.csv")["Body"].read()
-        return list(csv.DictReader(io.StringIO(body.decode())))
-
-    def rows(self, table: str) -> list[dict[str, Any]]:
-        found = []
-        for key in self.emulated.object_keys():
-            if key.startswith(f"history/{table}/"):
-                body = self.emulated.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-                found += pq.read_table(pa.BufferReader(body)).to_pylist()
-        return found
+ROW = f"ev-1,{OLD},61.5,0.17,31\n"
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def loader() -> Iterator[Loader]:
     with mock_aws():
         emulated = emulate()
-        table = HotTable(emulated.dynamodb, HOT_TABLE)
-        stores = Stores(
-            ParquetLake(emulated.s3, BUCKET, table),
-            DynamoHotEnergy(table, HOT_WINDOW_MS),
-            DynamoHotFleet(table),
-            DynamoLinks(table),
-            DynamoHotBatteries(table),
-        )
-        loads, drops = DynamoLoads(table, emulated.s3, BUCKET), S3Drops(emulated.s3, BUCKET)
-        yield Bench(emulated, Means(loads, drops, stores, now_ms, max_bytes=10_000_000))
+        yield Loader(emulated, means(emulated.dynamodb, emulated.s3))
 
 
-def counts(load: Load) -> tuple[str, int, int, int]:
-    return load.state.value, load.rows_read, load.rows_stored, load.rows_rejected
-
-
-def test_a_csv_of_old_heartbeats_is_stored_in_the_history_alone(bench: Bench) -> None:
-    load = bench.drop(f"{HEADER}ev-1,{OLD},61.5,0.17,31\nev-2,2024-03-02T00:00:00+01:00,1,2,-3.25\n")
+def test_a_csv_of_old_heartbeats_is_stored_in_the_history_alone(loader: Loader) -> None:
+    load = loader.drop(f"{HEADER}ev-1,{OLD},61.5,0.17,31\nev-2,2024-03-02T00:00:00+01:00,1,2,-3.25\n")
     assert counts(load) == ("complete", 2, 2, 0)
-    rows = sorted(bench.rows("vehicle_heartbeats"), key=lambda row: row["vehicle_id"])
+    assert (load.percent, load.reason, load.has_rejects) == (100, None, False)
+    rows = sorted(loader.rows("vehicle_heartbeats"), key=lambda row: row["vehicle_id"])
     assert [(row["vehicle_id"], str(row["ts"]), str(row["soc"]), str(row["kwh_dc"])) for row in rows] == [
         ("ev-1", "2024-03-01 12:00:00", "61.50", "0.170000000"),
         ("ev-2", "2024-03-01 23:00:00", "1.00", "2.000000000"),
     ]
     assert str(rows[1]["battery_temp"]) == "-3.25"
-    assert bench.means.stores.fleet.live(Kind.VEHICLE, "ev-1") is None
+    assert loader.hot() == [] or all(item["pk"]["S"].startswith("DIRTY#") for item in loader.hot())
 
 
-def test_recent_heartbeats_go_to_the_hot_table_and_become_live(bench: Bench) -> None:
-    recent = [format_instant(now_ms() - minutes * 60_000) for minutes in (5, 3, 4)]
-    load = bench.drop(HEADER + "".join(f"ev-1,{ts},{soc},0.1,20\n" for soc, ts in enumerate(recent)))
-    assert counts(load) == ("complete", 3, 3, 0)
-    live = bench.means.stores.fleet.live(Kind.VEHICLE, "ev-1")
+def test_recent_heartbeats_go_to_the_hot_table_and_become_live(loader: Loader) -> None:
+    recent = [format_instant(now_ms() - minutes * MINUTE_MS) for minutes in (5, 3, 4)]
+    load = loader.drop(HEADER + "".join(f"ev-1,{ts},{soc},0.1,20\n" for soc, ts in enumerate(recent)) + ROW)
+    assert counts(load) == ("complete", 4, 4, 0)
+    live = loader.means.stores.fleet.live(Kind.VEHICLE, "ev-1")
     assert live is not None and live.heartbeat.values[0] == 100
+    assert live.received_s * 1000 == load.received_ms
+
+
+def test_an_hour_may_hold_more_rows_than_an_item(loader: Loader) -> None:
+    start = now_ms() // HOUR_MS * HOUR_MS - HOUR_MS
+    times = [format_instant(start + n * 500) for n in range(7_000)]
+    load = loader.drop(HEADER + "".join(f"ev-1,{ts},50.25,0.123456789,20.5\n" for ts in times))
+    assert counts(load) == ("complete", 7_000, 7_000, 0)
+    wanted = HeartbeatRange("ev-1", start, start + HOUR_MS, FOREVER_MS // 1000)
+    assert len(loader.means.stores.fleet.read(Kind.VEHICLE, wanted, now_ms())) == 7_000
+
+
+def test_rejects_are_kept_with_line_reason_and_raw_text(loader: Loader) -> None:
+    load = loader.drop(f'{HEADER}{ROW}ev-1,{OLD},101,0.17,"31"\n{ROW}ev 2,{OLD}\n')
+    assert counts(load) == ("complete_with_rejects", 4, 2, 2)
+    assert loader.rejects(load) == [
+        {"line": "3", "reason": "soc: must be from 0 to 100", "raw": f'ev-1,{OLD},101,0.17,"31"'},
+        {"line": "5", "reason": "the row has 2 columns, and the header 5", "raw": f"ev 2,{OLD}"},
+    ]
+
+
+BAD_FILES = [
+    ("drops/vehicles/f.csv", b"", "the file is empty"),
+    ("drops/vehicles/f.csv", b"\xef\xbb\xbf", "the file is empty"),
+    ("drops/vehicles/f.csv", b"soc\n", "the header lacks vehicleId"),
+    ("drops/vehicles/f.csv", f"{HEADER.strip()},soc\n".encode(), "the header has the column soc twice"),
+    ("drops/vehicles/f.csv", (HEADER + ROW).encode("utf-16"), "the file is UTF-16; write it as UTF-8"),
+    ("drops/vehicles/f.csv.gz", (HEADER + ROW).encode(), "the file is not gzip"),
+    ("drops/vehicles/f.csv.gz", gzip.compress((HEADER + ROW).encode())[:-5], "truncated; send it again"),
+    ("drops/vehicles/f.csv.gz", gzip.compress(bytes(20_000_000)), "UTF-16"),
+    ("drops/vehicles/f.csv.gz", gzip.compress(HEADER.encode() + b"x" * 20_000_000), "more than 10,000,000 bytes"),
+    ("drops/vehicles/f.json", b'[{"vehicleId": "a"}', "the file is not JSON"),
+    ("drops/planes/f.csv", ROW.encode(), "there is no kind of this name; put the file under drops/<kind>/, one of"),
+    ("drops/f.csv", ROW.encode(), "there is no kind of this name"),
+    ("drops/vehicles/f.xlsx", ROW.encode(), "the name must end in .csv, .json or .ndjson"),
+    ("drops/vehicles/", b"", "the name must end in"),
+]
+
+
+@pytest.mark.parametrize(("key", "content", "reason"), BAD_FILES)
+def test_an_unreadable_file_fails_with_a_reason_and_stays(
+    key: str, content: bytes, reason: str, loader: Loader
+) -> None:
+    load = loader.drop(content, key)
+    assert counts(load) == ("failed", 0, 0, 0)
+    assert reason in (load.reason or "")
+    assert load.ended_ms is not None and not load.has_rejects
+    assert loader.emulated.object_keys() == [key]
+
+
+@pytest.mark.parametrize(
+    ("key", "content"),
+    [
+        ("drops/vehicles/f.csv", HEADER),
+        ("drops/vehicles/f.json", "[]"),
+        ("drops/vehicles/f.json", '{"readings": []}'),
+        ("drops/vehicles/f.ndjson", "\n\n"),
+    ],
+)
+def test_a_file_without_rows_is_complete_and_says_so(key: str, content: str, loader: Loader) -> None:
+    load = loader.drop(content, key)
+    assert counts(load) == ("complete", 0, 0, 0)
+    assert load.reason == "the file has no rows"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + (HEADER + ROW).encode(),
+        (HEADER + ROW).replace("\n", "\r\n").encode(),
+        (HEADER + ROW).strip().encode(),
+    ],
+)
+@pytest.mark.parametrize("name", ["f.csv", "F.CSV.GZ"])
+def test_marks_line_ends_and_gzip_make_no_difference(content: bytes, name: str, loader: Loader) -> None:
+    if name == "F.CSV.GZ":
+        content = gzip.compress(content[:30]) + gzip.compress(content[30:])
+    assert counts(loader.drop(content, f"drops/vehicles/{name}")) == ("complete", 1, 1, 0)
+    assert len(loader.rows("vehicle_heartbeats")) == 1
+
+
+def test_the_same_file_twice_changes_nothing_and_keeps_its_figures(loader: Loader) -> None:
+    first = loader.drop(HEADER + ROW)
+    before = (loader.rows("vehicle_heartbeats"), loader.hot(), loader.emulated.object_keys())
+    again = loader.at(now_ms() + HOUR_MS).drop(HEADER + ROW)
+    assert again == first
+    assert (loader.rows("vehicle_heartbeats"), loader.hot(), loader.emulated.object_keys()) == before
+
+
+def test_the_same_name_with_new_content_is_a_load_of_its_own(loader: Loader) -> None:
+    first = loader.drop(HEADER + ROW)
+    second = loader.drop(HEADER + ROW.replace("61.5", "62.5"))
+    assert first.load_id != second.load_id
+    assert {str(row["soc"]) for row in loader.rows("vehicle_heartbeats")} == {"61.50", "62.50"}
+
+
+def test_repeated_rows_are_stored_and_the_last_holds(loader: Loader) -> None:
+    load = loader.drop(HEADER + ROW + ROW.replace("61.5", "62.5"))
+    assert counts(load) == ("complete", 2, 2, 0)
+    newest = max(loader.rows("vehicle_heartbeats"), key=lambda row: (row["received_s"], row["seq"]))
+    assert str(newest["soc"]) == "62.50"
+
+
+def test_an_object_deleted_before_it_is_read_fails(loader: Loader) -> None:
+    dropped = loader.put("drops/vehicles/f.csv", HEADER)
+    loader.emulated.s3.delete_object(Bucket=BUCKET, Key=dropped.key)
+    load = take_drop(dropped, loader.means)
+    assert counts(load) == ("failed", 0, 0, 0)
+    assert load.reason == "the object was deleted before it was read"
+
+
+def test_an_object_overwritten_before_it_is_read_fails_and_the_new_one_loads(loader: Loader) -> None:
+    dropped = loader.put("drops/vehicles/f.csv", HEADER + ROW)
+    new = loader.put("drops/vehicles/f.csv", HEADER + ROW + ROW)
+    load = take_drop(dropped, loader.means)
+    assert counts(load) == ("failed", 0, 0, 0)
+    assert "overwritten before it was read" in (load.reason or "")
+    assert counts(take_drop(new, loader.means)) == ("complete", 2, 2, 0)
+
+
+class Client:
+    """Another client with some calls replaced."""
+
+    def __init__(self, client: Any, **replaced: Any) -> None:
+        self._client, self._replaced = client, replaced
+
+    def __getattr__(self, name: str) -> Any:
+        return self._replaced.get(name) or getattr(self._client, name)
+
+
+class Body:
+    """A response's body that breaks off."""
+
+    def iter_chunks(self, _: int) -> Iterator[bytes]:
+        yield (HEADER + ROW).encode()
+        raise ReadTimeoutError(endpoint_url="s3")
+
+
+def test_what_is_read_is_one_version_of_the_object_even_if_it_is_overwritten_meanwhile(loader: Loader) -> None:
+    s3 = loader.emulated.s3
+
+    def get_and_overwrite(**arguments: Any) -> Any:
+        answer = s3.get_object(**arguments)
+        if arguments["Key"].startswith("drops/"):
+            s3.put_object(Bucket=BUCKET, Key=arguments["Key"], Body=b"something else")
+        return answer
+
+    dropped = loader.put("drops/vehicles/f.csv", HEADER + ROW)
+    load = take_drop(dropped, means(loader.emulated.dynamodb, Client(s3, get_object=get_and_overwrite)))
+    assert counts(load) == ("complete", 1, 1, 0)
+
+
+def test_a_read_that_breaks_off_waits_for_another_try_and_the_last_try_fails(loader: Loader) -> None:
+    s3 = loader.emulated.s3
+
+    def broken_off(**arguments: Any) -> Any:
+        return s3.get_object(**arguments) | {"Body": Body()}
+
+    broken = means(loader.emulated.dynamodb, Client(s3, get_object=broken_off))
+    dropped = loader.put("drops/vehicles/f.csv", HEADER + ROW)
+    for attempt in range(1, ATTEMPTS):
+        with pytest.raises(TransientError):
+            take_drop(replace(dropped, attempt=attempt), broken)
+        waiting = loader.find(dropped)
+        assert (waiting.state, waiting.reason) == (
+            LoadState.QUEUED,
+            "reading drops/vehicles/f.csv failed just now; repeat the request",
+        )
+    with pytest.raises(TransientError):
+        take_drop(replace(dropped, attempt=ATTEMPTS), broken)
+    failed = loader.find(dropped)
+    assert failed.state is LoadState.FAILED
+    assert (failed.reason or "").endswith("5 times; drop the file again")
+    assert counts(take_drop(dropped, loader.means)) == ("complete", 1, 1, 0), "dropped again, it is tried again"
+
+
+def test_what_nobody_foresaw_is_told_by_its_name_alone(loader: Loader) -> None:
+    def bug(**_: Any) -> Any:
+        raise KeyError("secret")
+
+    dropped = loader.put("drops/vehicles/f.csv", HEADER + ROW)
+    with pytest.raises(KeyError):
+        take_drop(dropped, means(loader.emulated.dynamodb, Client(loader.emulated.s3, get_object=bug)))
+    assert loader.find(dropped).reason == "the loader failed (KeyError)"
+
+
+class Killed(BaseException):
+    """The process died here."""
+
+
+class Mortal:
+    """A client whose process dies before call number `dies_at`, counted over all clients that share `calls`."""
+
+    def __init__(self, client: Any, calls: list[str], dies_at: int) -> None:
+        self._client, self._calls, self._dies_at, self._lock = client, calls, dies_at, Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            with self._lock:
+                self._calls.append(name)
+                if len(self._calls) >= self._dies_at:
+                    raise Killed(name)
+            return found(*arguments, **named)
+
+        return call
+
+
+def dying(loader: Loader, dies_at: int = 10**9) -> tuple[Means, list[str]]:
+    """The loader's wiring in a process that dies, and the calls it makes."""
+    calls: list[str] = []
+    made = means(Mortal(loader.emulated.dynamodb, calls, dies_at), Mortal(loader.emulated.s3, calls, dies_at))
+    return pinned(made), calls
+
+
+NOW = now_ms() // MINUTE_MS * MINUTE_MS
+AN_HOUR_AGO = format_instant(NOW - HOUR_MS)
+FILES = {
+    "drops/vehicles/f.csv": HEADER + ROW + f"ev-1,{AN_HOUR_AGO},5,0.1,20\nev-2,{AN_HOUR_AGO},5,0.1,20\nbad\n",
+    "drops/energy/f.csv": "spaceship_id,units,datetime,value\n"
+    + f"falcon,kWh,{AN_HOUR_AGO},1\nfalcon,kW,{OLD},1\nfalcon,kW,2024-03-01T12:05:00Z,-1\nx-wing,kWh,{OLD},3\n",
+    "drops/links/f.csv": f"vehicleId,meterId,from,to\nev-1,m-1,{OLD},\nev-2,m-1,{OLD},\nev-2,m-2,{OLD},{AN_HOUR_AGO}\n",
+}
+TABLES = ("vehicle_heartbeats", "energy_intervals")
+
+
+class Pinned:
+    """Drops whose objects were all dropped at one time, whenever the test runs."""
+
+    def __init__(self, drops: Any) -> None:
+        self._drops = drops
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._drops, name)
+
+    def open(self, key: str, etag: str) -> Any:
+        return replace(self._drops.open(key, etag), received_ms=NOW)
+
+
+def pinned(made: Means, now: int = NOW) -> Means:
+    return replace(made, clock=lambda: now, drops=Pinned(made.drops))
+
+
+def outcome(made: Loader, load: Load) -> tuple[Any, ...]:
+    figures = (counts(load), load.percent, load.started_ms, made.rejects(load))
+    return figures, [made.rows(table) for table in TABLES], made.hot(), made.emulated.object_keys()
+
+
+def fresh() -> Loader:
+    emulated = emulate()
+    return Loader(emulated, pinned(means(emulated.dynamodb, emulated.s3)))
+
+
+@pytest.mark.parametrize("key", FILES)
+def test_killed_before_any_call_the_next_try_leaves_the_same_rows_once(key: str) -> None:
+    with mock_aws():
+        made = fresh()
+        dropped = made.put(key, FILES[key])
+        mortal, calls = dying(made)
+        whole = outcome(made, take_drop(dropped, mortal))
+    assert whole[0][0][0] == "complete_with_rejects"
+    for dies_at in range(1, len(calls) + 1):
+        with mock_aws():
+            made = fresh()
+            dropped = made.put(key, FILES[key])
+            mortal, _ = dying(made, dies_at)
+            with pytest.raises(Killed):
+                take_drop(dropped, mortal)
+            load = take_drop(replace(dropped, attempt=2), made.means)
+            assert outcome(made, load) == whole, (dies_at, calls[dies_at - 1])
+
+
+def test_two_deliveries_at_once_leave_one_complete_load(loader: Loader) -> None:
+    dropped = loader.put("drops/vehicles/f.csv", HEADER + ROW)
+    s3 = loader.emulated.s3
+    inner: list[Load] = []
+
+    def get_after_the_other(**arguments: Any) -> Any:
+        inner.append(take_drop(dropped, loader.means))
+        return s3.get_object(**arguments)
+
+    take_drop(dropped, means(loader.emulated.dynamodb, Client(s3, get_object=get_after_the_other)))
+    assert loader.find(dropped) == inner[0]
+    assert counts(inner[0]) == ("complete", 1, 1, 0)
+    assert len(loader.rows("vehicle_heartbeats")) == 1
+
+
+def test_a_retried_old_load_does_not_undo_a_newer_correction() -> None:
+    """The load dies after its hot rows; a correction comes by HTTP; the retry runs hours later."""
+    content = f"{HEADER}ev-1,{AN_HOUR_AGO},5,0.1,20\n"
+    with mock_aws():
+        made = fresh()
+        mortal, calls = dying(made)
+        take_drop(made.put("drops/vehicles/f.csv", content), mortal)
+    with mock_aws():
+        made = fresh()
+        dropped = made.put("drops/vehicles/f.csv", content)
+        mortal, _ = dying(made, calls.index("batch_write_item") + 2)
+        with pytest.raises(Killed):
+            take_drop(dropped, mortal)
+        fleet = made.means.stores.fleet
+        corrected = HeartbeatStatement(Heartbeat("ev-1", NOW - HOUR_MS, (700, 1, 2000)), NOW // 1000 + 60, 0)
+        fleet.put(Kind.VEHICLE, [corrected], 1, NOW)
+        fleet.update_live(Kind.VEHICLE, [corrected])
+        retried = take_drop(replace(dropped, attempt=2), pinned(made.means, NOW + 2 * HOUR_MS))
+        assert counts(retried) == ("complete", 1, 1, 0)
+        assert fleet.live(Kind.VEHICLE, "ev-1") == corrected
+        wanted = HeartbeatRange("ev-1", NOW - DAY_MS, NOW, FOREVER_MS // 1000)
+        said = fleet.read(Kind.VEHICLE, wanted, NOW)
+        assert len(said) == 2
+        assert max(said, key=lambda each: each.rank) == corrected
+        (stored,) = made.rows("vehicle_heartbeats")
+        assert stored["received_s"] == NOW // 1000 < corrected.received_s
+
+
+def message(*dropped: Any, attempt: int = 1, body: object = None) -> dict[str, Any]:
+    records = [{"s3": {"object": {"key": each.key, "eTag": each.etag}}} for each in dropped]
+    text = json.dumps({"Records": records} if body is None else body)
+    return {"Records": [{"body": text, "attributes": {"ApproximateReceiveCount": str(attempt)}}]}
+
+
+@pytest.fixture
+def function(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("HOT_TABLE", HOT_TABLE)
+    monkeypatch.setenv("BUCKET", BUCKET)
+    wiring = (file_loader.means, aws.dynamodb, aws.s3)
+    for cached in wiring:
+        cached.cache_clear()
+    yield lambda event: file_loader.handler(event, Context())
+    for cached in wiring:
+        cached.cache_clear()
+
+
+def test_the_function_loads_what_a_message_announces_by_keys_that_are_url_encoded(
+    loader: Loader, function: Any
+) -> None:
+    dropped = loader.put("drops/vehicles/März 2024 (1)+b.csv", HEADER + ROW)
+    encoded = replace(dropped, key="drops/vehicles/M%C3%A4rz+2024+%281%29%2Bb.csv")
+    function(message(encoded))
+    assert counts(loader.find(dropped)) == ("complete", 1, 1, 0)
+
+
+def test_the_test_event_of_s3_is_nothing_to_load(function: Any) -> None:
+    function(message(body={"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}))
+
+
+def test_a_bad_file_is_no_error_of_the_function_and_a_broken_store_is(loader: Loader, function: Any) -> None:
+    function(message(loader.put("drops/vehicles/f.csv", b"")))
+    dropped = loader.put("drops/vehicles/g.csv", HEADER + ROW)
+    loader.emulated.dynamodb.delete_table(TableName=HOT_TABLE)
+    with pytest.raises(TransientError):
+        function(message(dropped))
+
+
+def load_at(number: int, state: LoadState, started: int, updated: int | None = None) -> Load:
+    key = f"drops/vehicles/{number}.csv"
+    return Load(load_id(key, "etag"), key, "vehicles", state, started, updated or started)
+
+
+def test_loads_are_listed_newest_first_by_state_and_page(loader: Loader) -> None:
+    loads = loader.means.loads
+    states = [LoadState.COMPLETE, LoadState.FAILED, LoadState.RUNNING]
+    made = [load_at(n, states[n % 3], NOW - (12 - n) * MINUTE_MS) for n in range(12)]
+    for load in made:
+        loads.save(load)
+
+    def all_pages(state: LoadState | None, limit: int, now: int = NOW) -> list[Load]:
+        found: list[Load] = []
+        after: str | None = None
+        while True:
+            page = loads.page(state=state, after=after, limit=limit, now_ms=now)
+            assert len(page.loads) <= limit
+            found += page.loads
+            after = page.next
+            if after is None:
+                return found
+
+    newest_first = made[::-1]
+    for limit in (1, 5, 12, 100):
+        assert all_pages(None, limit) == newest_first
+        for state in states:
+            assert all_pages(state, limit) == [load for load in newest_first if load.state is state]
+    assert all_pages(LoadState.QUEUED, 5) == []
+
+
+def test_a_load_that_nobody_finishes_is_seen_and_found_as_failed(loader: Loader) -> None:
+    loads = loader.means.loads
+    loads.save(load_at(1, LoadState.RUNNING, NOW))
+    later = NOW + GIVEN_UP_AFTER_MS
+    running, failed = (
+        lambda now: loads.page(state=LoadState.RUNNING, after=None, limit=9, now_ms=now).loads,
+        lambda now: loads.page(state=LoadState.FAILED, after=None, limit=9, now_ms=now).loads,
+    )
+    assert (len(running(later - 1)), len(failed(later - 1))) == (1, 0)
+    assert (len(running(later)), len(failed(later))) == (0, 1)
+
+
+def test_progress_is_saved_while_a_load_runs(loader: Loader) -> None:
+    ticks = iter(range(NOW, NOW + 10**9, 700))
+    saved: list[Load] = []
+    save = loader.means.loads.save
+    loader.means.loads.save = lambda load: (saved.append(load), save(load))[1]  # type: ignore[method-assign]
+    content = HEADER + ROW * 230_000
+    loader.means = replace(loader.means, clock=lambda: next(ticks), max_bytes=10**9)
+    load = loader.drop(content)
+    assert counts(load) == ("complete", 230_000, 230_000, 0)
+    assert [each.state.value for each in saved] == ["running"] * (len(saved) - 1) + ["complete"]
+    assert any(0 < each.percent < 100 and each.rows_stored for each in saved)
+    assert [each.percent for each in saved] == sorted(each.percent for each in saved)
+
+
+def test_what_s3_refuses_otherwise_is_worth_another_try(loader: Loader) -> None:
+    def refused(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "SlowDown"}}, "GetObject")
+
+    dropped = loader.put("drops/vehicles/f.csv", HEADER)
+    with pytest.raises(TransientError):
+        take_drop(dropped, means(loader.emulated.dynamodb, Client(loader.emulated.s3, get_object=refused)))

@@ -50,6 +50,7 @@ def _change(meter_id: str, change: Callable[[list[Link]], list[Link]], links: Li
     """Read, decide, and replace if nobody else did in between; else decide again on what they left."""
     for _ in range(LINK_ATTEMPTS):
         before, version = links.of_meter(meter_id)
-        if links.replace(meter_id, change(before), version):
+        after = change(before)
+        if after == before or links.replace(meter_id, after, version):
             return
     raise TransientError(f"the links of meter {meter_id} are being changed by others; repeat the request")
