@@ -4,7 +4,9 @@ import io
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from random import Random
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from moto import mock_aws
@@ -96,3 +98,26 @@ def test_a_bucket_that_is_gone_is_worth_a_retry(emulated: Emulated) -> None:
     emulated.s3.delete_bucket(Bucket=BUCKET)
     with pytest.raises(TransientError):
         lake(emulated).append([Batch(ENERGY_INTERVALS, (row("a", FEBRUARY),))], "name")
+
+
+@pytest.mark.parametrize("span", [3, 2**20, 2**40])
+def test_rows_are_sorted_however_far_apart_their_times_and_receipts_lie(span: int) -> None:
+    random = Random(span)
+    rows = [
+        (f"ship-{random.randrange(9)}", random.randrange(0, span, 3), 0, 900_000, n, "power", random.randrange(span), n)
+        for n in range(500)
+    ]
+    names = ENERGY_INTERVALS.column_names
+    flight = arrow_rows(ENERGY_INTERVALS, rows)
+    got = [tuple(row[name] for name in names) for row in _in_flight(landing_object(ENERGY_INTERVALS, flight))]
+    assert got == sorted(rows, key=lambda row: (int(bucket_of(row[0])), row[0], row[1], row[2], row[6], row[7]))
+
+
+def _in_flight(body: bytes) -> list[dict[str, object]]:
+    """Rows of a file as integers."""
+    table = pq.read_table(io.BytesIO(body))
+    schema = pa.schema([
+        pa.field(f.name, pa.int64() if pa.types.is_timestamp(f.type) else f.type) for f in table.schema
+    ])  # fmt: skip
+    rows: list[dict[str, object]] = table.cast(schema).to_pylist()
+    return [row | {"kwh": int(Decimal(str(row["kwh"])).scaleb(9))} for row in rows]

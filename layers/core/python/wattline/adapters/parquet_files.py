@@ -24,31 +24,31 @@ TEXT = pa.dictionary(pa.int32(), pa.string())
 """Of texts in memory."""
 
 
-def arrow_schema(table: Table, texts: pa.DataType | None = None) -> pa.Schema:
+def arrow_schema(table: Table, *, in_memory: bool = False) -> pa.Schema:
     """The table's columns as Arrow types: timestamps in tz-naive milliseconds (UTC), decimals of 18 digits.
 
-    `texts` is the type of texts in memory where it is not string; in the file they are the same.
+    In memory, before they are written, texts are dictionaries and decimals 64 bits wide; in the file they are the same.
     """
-    return pa.schema([pa.field(column.name, _arrow_type(column, texts), nullable=False) for column in table.columns])
+    return pa.schema([pa.field(c.name, _arrow_type(c, in_memory=in_memory), nullable=False) for c in table.columns])
 
 
-def _arrow_type(column: Column, texts: pa.DataType | None) -> pa.DataType:
+def _arrow_type(column: Column, *, in_memory: bool) -> pa.DataType:
     match column.kind:
         case Kind.TEXT:
-            return texts or pa.string()
+            return TEXT if in_memory else pa.string()
         case Kind.TIMESTAMP:
             return pa.timestamp("ms")
         case Kind.INTEGER:
             return pa.int64()
         case Kind.DECIMAL:
-            return pa.decimal128(PRECISION, column.scale)
+            return (pa.decimal64 if in_memory else pa.decimal128)(PRECISION, column.scale)
 
 
-def writer(sink: io.BytesIO, table: Table, texts: pa.DataType | None = None) -> pq.ParquetWriter:
+def writer(sink: io.BytesIO, table: Table, *, in_memory: bool = False) -> pq.ParquetWriter:
     """A writer with the encodings that all history objects have: texts by dictionary, numbers by differences."""
     return pq.ParquetWriter(
         sink,
-        arrow_schema(table, texts),
+        arrow_schema(table, in_memory=in_memory),
         use_dictionary=table.text_columns,  # type: ignore[arg-type]  # the stub says bool
         column_encoding={c.name: "DELTA_BINARY_PACKED" for c in table.columns if c.kind is not Kind.TEXT},
         store_decimal_as_integer=True,
@@ -84,12 +84,12 @@ def landing_object(table: Table, rows: pa.Table) -> bytes:
     """The Parquet file of one partition's rows: sorted, with a row group for each bucket that occurs."""
     rows = rows.combine_chunks()
     buckets, order = _order(table, rows)
-    ordered = rows.take(order)
-    groups = pc.value_counts(buckets.take(order)).to_pylist()
-    columns = [_stored(column, _array(ordered, column.name)) for column in table.columns]
-    stored = pa.table(columns, schema=arrow_schema(table, texts=TEXT))
+    groups = sorted(pc.value_counts(buckets).to_pylist(), key=lambda group: group["values"])
+    ordered = rows.select(list(table.column_names)).take(order)
+    schema = arrow_schema(table, in_memory=True)
+    stored = pa.table([_array(ordered, field.name).view(field.type) for field in schema], schema=schema)
     sink = io.BytesIO()
-    with writer(sink, table, texts=TEXT) as parquet:
+    with writer(sink, table, in_memory=True) as parquet:
         first = 0
         for group in groups:
             parquet.write_table(stored.slice(first, group["counts"]), row_group_size=group["counts"])
@@ -102,9 +102,33 @@ def _order(table: Table, rows: pa.Table) -> tuple[Array, Array]:
     devices = _array(rows, table.device)
     buckets = pa.array([int(bucket_of(device)) for device in devices.dictionary.to_pylist()], pa.int32())
     bucket = buckets.take(devices.indices)
-    keys = {"bucket": bucket} | {name: _rank(_array(rows, name)) for name in table.sort}
-    order = pc.sort_indices(pa.table(keys), [(name, "ascending") for name in keys])
-    return bucket, order
+    return bucket, _sorted_indices([bucket, *(_rank(_array(rows, name)) for name in table.sort)])
+
+
+def _sorted_indices(keys: list[Array]) -> Array:
+    """The stable order by integer keys, made one where they fit into 63 bits: four times as fast."""
+    if len(keys[0]) == 0:
+        return pa.array([], pa.uint64())
+    while len(keys) > 1 and _ascends(keys[-1]):
+        keys.pop()
+    one, spans = None, 1
+    for key in keys:
+        bounds = pc.min_max(key)
+        least, span = bounds["min"].as_py(), bounds["max"].as_py() - bounds["min"].as_py() + 1
+        spans *= span
+        if spans >= 2**63:
+            names = [str(number) for number in range(len(keys))]
+            return pc.sort_indices(pa.table(keys, names), [(name, "ascending") for name in names])
+        if span > 1:
+            digit = pc.subtract(key.cast(pa.int64()), least)
+            one = digit if one is None else pc.add(pc.multiply(one, span), digit)
+    return pc.sort_indices(pa.repeat(0, len(keys[0])) if one is None else one)
+
+
+def _ascends(key: Array) -> bool:
+    """Whether rows that are alike otherwise keep their order by this key."""
+    ascending: bool = len(key) < 2 or pc.all(pc.greater_equal(key.slice(1), key.slice(0, len(key) - 1))).as_py()
+    return ascending
 
 
 def _rank(array: Array) -> Array:
@@ -113,16 +137,6 @@ def _rank(array: Array) -> Array:
         return array
     ranks = pc.rank(array.dictionary, "ascending", tiebreaker="dense")
     return ranks.take(array.indices)
-
-
-def _stored(column: Column, array: Array) -> Array:
-    match column.kind:
-        case Kind.TIMESTAMP:
-            return array.cast(pa.timestamp("ms"))
-        case Kind.DECIMAL:
-            return array.view(pa.decimal64(PRECISION, column.scale)).cast(pa.decimal128(PRECISION, column.scale))
-        case _:
-            return array
 
 
 def _array(rows: pa.Table, name: str) -> Array:

@@ -85,7 +85,7 @@ def judge_rows(rows: RawRows, columns: Iterable[Column], now_ms: int) -> tuple["
     table = pa.table([*values, rows.lines], names=[*names, LINE])
     if not reasons:
         return table, {}
-    bad = pc.is_in(pa.array(range(len(table)), pa.int64()), pa.array(list(reasons), pa.int64()))
+    bad = pc.is_in(pa.arange(0, len(table)), pa.array(list(reasons), pa.int64()))
     return table.filter(pc.invert(bad)), {rows.lines[row].as_py(): reason for row, reason in reasons.items()}
 
 

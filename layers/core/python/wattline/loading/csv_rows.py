@@ -88,21 +88,25 @@ def _parsed(  # noqa: PLR0913, PLR0917 - what a block is parsed with
             quoted_strings_can_be_null=False,
         ),
     )
-    lines = pa.array(range(first_line, first_line + len(table) + len(no_rows)), pa.int64())
-    lines = lines.filter(_not_in(lines, no_rows))
+    lines = pa.arange(first_line, first_line + len(table) + len(no_rows))
+    if no_rows:
+        lines = lines.filter(_not_in(lines, no_rows))
     rows = RawRows({name: _one_chunk(table.column(f"f{place}")) for name, place in places.items()}, lines)
-    empty = _empty_lines(data, first_line)
-    return rows.filter(_not_in(lines, empty)) if empty else rows
+    return rows.filter(_not_in(lines, _empty_lines(data, first_line))) if _may_be_empty(rows) else rows
 
 
 def _not_in(lines: Array, some: list[int]) -> Array:
     return pc.invert(pc.is_in(lines, pa.array(some, pa.int64())))
 
 
+def _may_be_empty(rows: RawRows) -> bool:
+    """Arrow makes rows of empty lines, of empty texts."""
+    column = next(iter(rows.arrays.values()))
+    texts = column.dictionary if isinstance(column, pa.DictionaryArray) else column
+    return bool(pc.any(pc.equal(pc.binary_length(texts), 0)).as_py())
+
+
 def _empty_lines(data: bytes, first_line: int) -> list[int]:
-    """Arrow makes rows of them, of empty texts."""
-    if not (data.startswith(b"\n") or b"\n\n" in data):
-        return []
     return [line for line, raw in enumerate(data.removesuffix(b"\n").split(b"\n"), start=first_line) if not raw]
 
 

@@ -105,6 +105,9 @@ class _Run:
             self._keep_rejects()
             self._report(reason=refusal.detail)
             raise
+        finally:
+            if self._rejects is not None:
+                self._rejects.close()
         self._keep_rejects()
         state = LoadState.COMPLETE_WITH_REJECTS if self._load.rows_rejected else LoadState.COMPLETE
         reason = None if self._load.rows_read else "the file has no rows"
