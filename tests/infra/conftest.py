@@ -60,7 +60,7 @@ def _synthesize(target: str, folder: Path) -> Synthesized:
         tokens = TokenIssuer(
             issuer="https://issuer.example/", audience="wattline", jwks_url="https://issuer.example/jwks.json"
         )
-        environment = environments.aws("prod", tokens, meters)
+        environment = environments.aws("prod", tokens, meter_source=meters)
     app = App(outdir=str(folder))
     build(app, environment)
     app.synth()

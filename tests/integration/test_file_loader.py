@@ -445,19 +445,24 @@ def test_a_load_that_nobody_finishes_is_seen_and_found_as_failed(loader: Loader)
     loads = loader.means.loads
     loads.save(load_at(1, LoadState.RUNNING, NOW))
     later = NOW + GIVEN_UP_AFTER_MS
-    running, failed = (
-        lambda now: loads.page(state=LoadState.RUNNING, after=None, limit=9, now_ms=now).loads,
-        lambda now: loads.page(state=LoadState.FAILED, after=None, limit=9, now_ms=now).loads,
-    )
-    assert (len(running(later - 1)), len(failed(later - 1))) == (1, 0)
-    assert (len(running(later)), len(failed(later))) == (0, 1)
+
+    def seen(state: LoadState, now: int) -> int:
+        return len(loads.page(state=state, after=None, limit=9, now_ms=now).loads)
+
+    assert (seen(LoadState.RUNNING, later - 1), seen(LoadState.FAILED, later - 1)) == (1, 0)
+    assert (seen(LoadState.RUNNING, later), seen(LoadState.FAILED, later)) == (0, 1)
 
 
-def test_progress_is_saved_while_a_load_runs(loader: Loader) -> None:
+def test_progress_is_saved_while_a_load_runs(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(NOW, NOW + 10**9, 700))
     saved: list[Load] = []
     save = loader.means.loads.save
-    loader.means.loads.save = lambda load: (saved.append(load), save(load))[1]  # type: ignore[method-assign]
+
+    def saving(load: Load) -> None:
+        saved.append(load)
+        save(load)
+
+    monkeypatch.setattr(loader.means.loads, "save", saving)
     content = HEADER + ROW * 230_000
     loader.means = replace(loader.means, clock=lambda: next(ticks), max_bytes=10**9)
     load = loader.drop(content)

@@ -89,7 +89,7 @@ def test_a_zip_bomb_stops_at_the_bound_in_time_and_memory(tmp_path: Path) -> Non
 @pytest.mark.parametrize("text", [b"a\nbb\n\nccc", b"a\nbb\n", b"\n\n", b"x", b"\r\nx\r\n"])
 def test_blocks_hold_whole_lines_with_their_numbers(size: int, text: bytes, tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(text)
-    numbered = {}
+    numbered: dict[int, str] = {}
     end = 0
     for block in blocks(tmp_path / "f", size=size, max_line=100):
         assert end < block.end

@@ -291,6 +291,9 @@ class MetricRange:
 
     device_id: str
     metric: str
+    start_ms: int
+    end_ms: int
+    as_of_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pyarrow
 import pyarrow.compute
 
 Array = Any
@@ -9,3 +10,9 @@ Array = Any
 
 pc: Any = pyarrow.compute
 """The compute functions."""
+
+
+def arange(first: int, end: int) -> Array:
+    """The integers of [first, end)."""
+    arrow: Any = pyarrow
+    return arrow.arange(first, end)

@@ -9,7 +9,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from wattline.adapters.arrow import Array, pc
+from wattline.adapters.arrow import Array, arange, pc
 from wattline.loading.columns import Column, RawBlock, RawRows, Reject, match_header
 from wattline.loading.lines import TOO_LONG, Block, blocks
 from wattline.loading.staging import Unreadable
@@ -88,7 +88,7 @@ def _parsed(  # noqa: PLR0913, PLR0917 - what a block is parsed with
             quoted_strings_can_be_null=False,
         ),
     )
-    lines = pa.arange(first_line, first_line + len(table) + len(no_rows))
+    lines = arange(first_line, first_line + len(table) + len(no_rows))
     if no_rows:
         lines = lines.filter(_not_in(lines, no_rows))
     rows = RawRows({name: _one_chunk(table.column(f"f{place}")) for name, place in places.items()}, lines)

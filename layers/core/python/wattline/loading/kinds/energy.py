@@ -71,7 +71,14 @@ PENDING = 200
 Series = tuple[str, Units, int | None]
 """The ship, its unit, and the minutes that a reading covers if the rows say so."""
 
-_SPOOLED = pa.schema([("series", pa.int32()), ("datetime", pa.int64()), ("value", pa.string()), (LINE, pa.int64())])
+_SPOOLED = pa.schema(
+    [
+        pa.field("series", pa.int32()),
+        pa.field("datetime", pa.int64()),
+        pa.field("value", pa.string()),
+        pa.field(LINE, pa.int64()),
+    ]
+)
 
 _Kept = dict[int, tuple[int, Reading]]
 """By time: the line of a reading, and the reading."""
@@ -142,7 +149,8 @@ def _spooled(blocks: Iterable[pa.Table], beside: Path) -> Iterator[tuple[Series,
 
 def _numbered(rows: pa.Table, numbers: dict[Series, int]) -> Array:
     """Each row's series by number; new ones are added to `numbers`."""
-    ships, units, minutes = (rows[name].combine_chunks() for name in ("spaceship_id", "units", "interval_minutes"))
+    columns: list[Array] = [rows[name].combine_chunks() for name in ("spaceship_id", "units", "interval_minutes")]
+    ships, units, minutes = columns
     names = list(Units)
     unit_at = pc.index_in(units.dictionary, pa.array([name.value for name in names])).take(units.indices)
     key = pc.add(pc.multiply(ships.indices.cast(pa.int64()), len(names)), unit_at.cast(pa.int64()))
