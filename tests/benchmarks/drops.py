@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 """A dropped CSV of 1.8 million heartbeats, 0.1 % of them bad in seven ways, into typed Parquet and a file of rejects.
 
 Each contender runs in a process of its own, which tells its CPU time and its peak memory. Set BENCH_ROWS for another
@@ -113,7 +115,8 @@ def wattline(path: Path) -> tuple[int, int]:
     told = Counted(path.with_name("rejects.csv"))
     now = START + 10 * DAY_MS
     drop = Drop(path, path.stat().st_size, "drops/vehicles/f.csv", Format.CSV, "0" * 32, now, now)
-    stores = Stores(ParquetLake(nothing, "bucket", nothing), nothing, nothing, nothing, nothing)
+    others: Any = [nothing] * (len(fields(Stores)) - 1)
+    stores = Stores(ParquetLake(nothing, "bucket", nothing), *others)
     kind_of("vehicles").load(drop, stores, told)
     return told.rows, told.rejected
 
@@ -143,11 +146,8 @@ class Reading(BaseModel):
 
 def csv_and_pydantic(path: Path) -> tuple[int, int]:
     """A loop over csv.reader, a model a row, Parquet 100,000 rows at a time."""
-    schema = pa.schema([
-        ("vehicleId", pa.string()),
-        ("timestamp", pa.timestamp("ms", "UTC")),
-        *((name, pa.float64()) for name in NAMES[2:]),
-    ])  # fmt: skip
+    types: dict[str, pa.DataType] = {"vehicleId": pa.string(), "timestamp": pa.timestamp("ms", "UTC")}
+    schema = pa.schema(types | {name: pa.float64() for name in NAMES[2:]})
     good: list[dict[str, Any]] = []
     rows = rejected = 0
     with (

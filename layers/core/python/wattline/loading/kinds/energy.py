@@ -71,14 +71,7 @@ PENDING = 200
 Series = tuple[str, Units, int | None]
 """The ship, its unit, and the minutes that a reading covers if the rows say so."""
 
-_SPOOLED = pa.schema(
-    [
-        pa.field("series", pa.int32()),
-        pa.field("datetime", pa.int64()),
-        pa.field("value", pa.string()),
-        pa.field(LINE, pa.int64()),
-    ]
-)
+_SPOOLED = pa.schema({"series": pa.int32(), "datetime": pa.int64(), "value": pa.string(), LINE: pa.int64()})
 
 _Kept = dict[int, tuple[int, Reading]]
 """By time: the line of a reading, and the reading."""
@@ -176,7 +169,7 @@ def _split_series(
         step_ms = minutes * MINUTE_MS if minutes else _step(rows["datetime"])
     except InvalidRequest as refusal:
         for line in rows[LINE].to_pylist():
-            refuse(line, refusal.detail)
+            refuse(int(line), refusal.detail)  # type: ignore[arg-type]  # lines are never null
         return
     first_seq = pc.min(rows[LINE]).as_py() * CHUNKS
     for number, (count, kept, bad) in enumerate(_chunks(rows, units, step_ms)):
