@@ -1,5 +1,3 @@
-from dataclasses import fields
-
 """A dropped CSV of 1.8 million heartbeats, 0.1 % of them bad in seven ways, into typed Parquet and a file of rejects.
 
 Each contender runs in a process of its own, which tells its CPU time and its peak memory. Set BENCH_ROWS for another
@@ -16,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, cast

@@ -15,6 +15,8 @@ CASES = [
     (errors.Conflict("d"), 409),
     (errors.TooLarge("d"), 413),
     (errors.InvalidRequest("d"), 422),
+    (errors.SourceUnavailable("d"), 503),
+    (errors.SourceRefused("d"), 500),
     (errors.QueryFailed("d"), 502),
     (errors.TransientError("d"), 503),
     (errors.QueryTimeout("d"), 503),

@@ -71,7 +71,13 @@ PENDING = 200
 Series = tuple[str, Units, int | None]
 """The ship, its unit, and the minutes that a reading covers if the rows say so."""
 
-_SPOOLED = pa.schema({"series": pa.int32(), "datetime": pa.int64(), "value": pa.string(), LINE: pa.int64()})
+_WAITING: dict[str, pa.DataType] = {
+    "series": pa.int32(),
+    "datetime": pa.int64(),
+    "value": pa.string(),
+    LINE: pa.int64(),
+}
+_SPOOLED = pa.schema(_WAITING)
 
 _Kept = dict[int, tuple[int, Reading]]
 """By time: the line of a reading, and the reading."""
