@@ -146,7 +146,7 @@ def test_objects_under_a_prefix_and_suffix_are_told_to_a_queue(deployment: Deplo
 
 
 @pytest.mark.capability("streams")
-def test_changes_of_a_table_reach_a_function_if_the_filter_lets_them(
+def test_changes_of_a_table_reach_a_function_if_they_were_made_and_the_filter_lets_them(
     deployment: Deployment, recorder: Recorder
 ) -> None:
     dynamodb, table = deployment.client("dynamodb"), f"probe-{uuid.uuid4().hex[:12]}"
@@ -172,9 +172,13 @@ def test_changes_of_a_table_reach_a_function_if_the_filter_lets_them(
     dynamodb.put_item(TableName=table, Item=item("LIVE"))
     dynamodb.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": item("R#1")}}]})
     dynamodb.transact_write_items(TransactItems=[{"Put": {"TableName": table, "Item": item("R#2")}}])
-    events = recorder.until(lambda found: sum(len(event["Records"]) for event in found) >= 2)
+    new = {"TableName": table, "ConditionExpression": "attribute_not_exists(pk)"}
+    with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
+        dynamodb.transact_write_items(TransactItems=[{"Put": {**new, "Item": item(sk)}} for sk in ("R#0", "R#1")])
+    dynamodb.put_item(TableName=table, Item=item("R#3"))
+    events = recorder.until(lambda found: sum(len(event["Records"]) for event in found) >= 3)
     images = [record["dynamodb"]["NewImage"] for event in events for record in event["Records"]]
-    assert images == [item("R#1"), item("R#2")]
+    assert images == [item("R#1"), item("R#2"), item("R#3")]
 
 
 @pytest.mark.capability("topics")
