@@ -24,7 +24,7 @@ def drop(deployment: Deployment, api: Api, key: str, content: str | bytes) -> di
     """Put an object and wait for the end of its load."""
     body = content.encode() if isinstance(content, str) else content
     etag = deployment.client("s3").put_object(Bucket=deployment.outputs["bucket"], Key=key, Body=body)["ETag"]
-    route = f"/v1/loads/{load_id(key, etag.strip('"'))}"
+    route = "/v1/loads/" + load_id(key, etag.strip('"'))
     eventually(lambda: (seen := api.http.get(route)).status_code == 200 and seen.json()["ended_at"] is not None)
     load: dict[str, Any] = api.http.get(route).json()
     assert load["key"] == key
