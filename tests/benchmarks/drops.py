@@ -83,7 +83,7 @@ class Nothing:
         self.size += len(Body)
 
     def __getattr__(self, name: str) -> Any:
-        return lambda *_: None
+        return lambda *_, **__: None
 
 
 class Counted:
@@ -222,7 +222,7 @@ CONTENDERS: dict[str, Callable[[Path], tuple[int, int]]] = {
 def measured(name: str, path: Path) -> dict[str, float]:
     """A contender in a fresh process."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.drops", name, str(path)], check=True, capture_output=True, text=True
+        [sys.executable, "-m", "tests.benchmarks.drops", name, str(path)], check=True, stdout=subprocess.PIPE, text=True
     )
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return figures
