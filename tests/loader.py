@@ -14,6 +14,7 @@ from moto import mock_aws
 
 from tests.emulated import BUCKET, HOT_TABLE, Emulated, emulate
 from wattline.adapters.drops import S3Drops
+from wattline.adapters.hot_alerts import DynamoAlerts
 from wattline.adapters.hot_batteries import DynamoHotBatteries
 from wattline.adapters.hot_energy import DynamoHotEnergy
 from wattline.adapters.hot_fleet import DynamoHotFleet
@@ -44,6 +45,7 @@ def means(dynamodb: Any, s3: Any) -> Means:
         DynamoTariffSets(table),
         DynamoNewestPoll(table),
         S3StoreSets(s3, BUCKET, table),
+        DynamoAlerts(table),
     )
     return Means(DynamoLoads(table, s3, BUCKET), S3Drops(s3, BUCKET), stores, now_ms, max_bytes=10_000_000)
 

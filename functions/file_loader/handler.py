@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from wattline.adapters import aws
 from wattline.adapters.drops import S3Drops
+from wattline.adapters.hot_alerts import DynamoAlerts
 from wattline.adapters.hot_batteries import DynamoHotBatteries
 from wattline.adapters.hot_energy import DynamoHotEnergy
 from wattline.adapters.hot_fleet import DynamoHotFleet
@@ -41,6 +42,8 @@ def means() -> Means:
         DynamoTariffSets(table),
         DynamoNewestPoll(table),
         S3StoreSets(s3, settings.bucket, table),
+        DynamoAlerts(table),
+        settings.rules,
     )
     return Means(DynamoLoads(table, s3, settings.bucket), S3Drops(s3, settings.bucket), stores, now_ms)
 

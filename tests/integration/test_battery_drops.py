@@ -171,3 +171,20 @@ def test_assets_are_listed_with_what_the_vendor_says_of_them(loader: Loader) -> 
     assert described.keys() == {"b-1", "17"}
     assert described["b-1"] is not None
     assert (described["b-1"].text, described["b-1"].state) == ("Zwolle", "Ok")
+
+
+def test_a_low_charge_anywhere_in_a_file_raises_an_alert_and_the_same_file_again_changes_nothing(
+    loader: Loader,
+) -> None:
+    def open_alerts() -> list[tuple[str, str, float]]:
+        page = loader.means.stores.alerts.page(rule="low_soc", state=None, after=None, limit=10)
+        return [(alert.device.id, alert.state.value, alert.value) for alert in page.alerts]
+
+    charge = series("StateOfChargePercentage", [THEN + 120_000, 21], [THEN + 60_000, 15], [THEN, 80])
+    telemetry(loader, charge)
+    assert open_alerts() == [("b-1", "firing", 15)]
+    late = series("StateOfChargePercentage", [THEN - 60_000, 90])
+    telemetry(loader, late, charge)
+    assert open_alerts() == [("b-1", "firing", 15)]
+    telemetry(loader, series("StateOfChargePercentage", [THEN + 180_000, 60]))
+    assert open_alerts() == []

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -70,6 +70,11 @@ class FakeStores(Stores):
         return Landed(self.lake, table, drop.load_id)  # type: ignore[arg-type]
 
 
+def in_memory(**stores: Any) -> FakeStores:
+    """With those that a test needs."""
+    return FakeStores(**(dict.fromkeys(each.name for each in fields(Stores) if each.name != "rules") | stores))
+
+
 class Told:
     def __init__(self) -> None:
         self.rows = 0
@@ -95,7 +100,7 @@ def load_energy(rows: list[tuple[Any, ...]], names: tuple[str, ...], folder: Any
     path = folder / "drop"
     path.write_text(text.getvalue(), newline="")
     hot, lake, told = FakeHotEnergy(HOT_WINDOW_MS), FakeLake(), Told()
-    stores = FakeStores(lake, hot, None, None, None)  # type: ignore[arg-type]
+    stores = in_memory(lake=lake, energy=hot)
     size = path.stat().st_size
     kind_of("energy").load(Drop(path, size, "drops/energy/f.csv", Format.CSV, "a" * 32, NOW, NOW), stores, told)
     return (hot, FakeEnergyHistory(lake)), told
@@ -223,7 +228,7 @@ def test_heartbeats_by_file_are_heartbeats_by_post(format_: Format, tmp_path: An
     path = tmp_path / "drop"
     path.write_text(text.getvalue(), newline="")
     hot, lake, told = FakeHotFleet(), FakeLake(), Told()
-    stores = FakeStores(lake, None, hot, None, None)  # type: ignore[arg-type]
+    stores = in_memory(lake=lake, fleet=hot)
     kind_of("vehicles").load(Drop(path, 1, "drops/vehicles/f", format_, "a" * 32, NOW, NOW), stores, told)
 
     posted, queue = FakeHotFleet(), FakeHistoryQueue()

@@ -9,12 +9,13 @@ import pyarrow as pa
 
 from wattline.adapters.parquet_lake import LandingParts, ParquetLake
 from wattline.adapters.store_sets import S3StoreSets
+from wattline.domain.alerts import DEFAULT_RULES, Rule
 from wattline.domain.loads import Format
 from wattline.loading.columns import Column, RawBlock, Reject, judge_rows
 from wattline.loading.csv_rows import read_csv
 from wattline.loading.json_rows import json_items, ndjson_items, raw_blocks, raw_json
 from wattline.loading.lines import blocks
-from wattline.ports import HotBatteries, HotEnergy, HotFleet, Links, NewestPoll, SmartMeters, TariffSets
+from wattline.ports import Alerts, HotBatteries, HotEnergy, HotFleet, Links, NewestPoll, SmartMeters, TariffSets
 from wattline.tables import Table
 
 
@@ -61,6 +62,9 @@ class Stores:
     tariffs: TariffSets
     newest_poll: NewestPoll
     store_sets: S3StoreSets
+    alerts: Alerts
+    rules: tuple[Rule, ...] = DEFAULT_RULES
+    """Of alerts: batteries have no hot rows, so their loader judges what a file says."""
 
     def landing(self, table: Table, drop: Drop) -> LandingParts:
         """The way of a load's rows into a history table."""

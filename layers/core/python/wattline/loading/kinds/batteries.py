@@ -14,13 +14,15 @@ from typing import Any
 from ijson.backends import yajl2_c as ijson
 from ijson.common import JSONError
 
-from wattline.domain.batteries import Battery, Point, latest_of, merge
+from wattline.domain.alerts import Device, DeviceKind, Reading
+from wattline.domain.batteries import MICRO, Battery, Point, latest_of, merge
 from wattline.domain.battery_responses import SeriesJudge, judge_asset, judge_device_id
 from wattline.domain.loads import DROPS, Format
 from wattline.loading.json_rows import json_items
 from wattline.loading.kind import Drop, Progress, Stores
 from wattline.loading.lines import RAW_SHOWN
 from wattline.loading.staging import Unreadable
+from wattline.services.alerts import judge
 from wattline.services.batteries import telemetry_batch
 from wattline.tables import BATTERY_TELEMETRY
 
@@ -59,18 +61,26 @@ class TelemetryKind:
     """The series of one asset, whatever they are."""
 
     def load(self, drop: Drop, to: Stores, progress: Progress) -> None:
-        """All good points to the history, in blocks; then the latest of each series to the live state."""
+        """All good points to the history, in blocks; then the latest of each series to the live state, and alerts."""
         _only_json(drop)
         device_id = _device_of(drop.key)
         landing = to.landing(BATTERY_TELEMETRY, drop)
         battery = Battery(device_id)
         good = _good_points(drop, progress)
+        watched: list[Reading] = []
         while block := list(islice(good, POINTS)):
             landing.add_batch(telemetry_batch(device_id, block, drop.received_ms))
             battery = merge(battery, latest_of(device_id, block, drop.received_ms))
+            watched += [
+                Reading(point.metric, point.ts_ms, point.value / MICRO, drop.received_ms, point.seq)
+                for point in block
+                if any(rule.watches(point.metric) for rule in to.rules)
+            ]
             progress.stored(len(block))
         landing.flush()
         to.batteries.merge(battery)
+        device = Device(DeviceKind.BATTERY, device_id)
+        judge(device, watched, rules=to.rules, alerts=to.alerts, now_ms=drop.now_ms)
 
 
 def _only_json(drop: Drop) -> None:
