@@ -143,11 +143,8 @@ class Reading(BaseModel):
 
 def csv_and_pydantic(path: Path) -> tuple[int, int]:
     """A loop over csv.reader, a model a row, Parquet 100,000 rows at a time."""
-    schema = pa.schema([
-        ("vehicleId", pa.string()),
-        ("timestamp", pa.timestamp("ms", "UTC")),
-        *((name, pa.float64()) for name in NAMES[2:]),
-    ])  # fmt: skip
+    types: dict[str, pa.DataType] = {"vehicleId": pa.string(), "timestamp": pa.timestamp("ms", "UTC")}
+    schema = pa.schema(types | dict.fromkeys(NAMES[2:], pa.float64()))
     good: list[dict[str, Any]] = []
     rows = rejected = 0
     with (
@@ -254,7 +251,11 @@ def main() -> None:
 
 
 def contender(name: str, path: Path) -> None:
-    """In the fresh process."""
+    """In the fresh process, after a few rows that bring in what must be imported."""
+    with path.open("rb") as file, tempfile.TemporaryDirectory() as folder:
+        few = Path(folder) / "few.csv"
+        few.write_bytes(b"".join(file.readlines(200_000)))
+        CONTENDERS[name](few)
     started = time.process_time()
     rows, rejected = CONTENDERS[name](path)
     cpu = time.process_time() - started

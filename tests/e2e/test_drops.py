@@ -32,7 +32,7 @@ def drop(deployment: Deployment, api: Api, key: str, content: str | bytes) -> di
 
 
 def figures(load: dict[str, Any]) -> tuple[str, int, int, int, int]:
-    return tuple(load[name] for name in ("state", "rows_read", "rows_stored", "rows_rejected", "percent"))  # type: ignore[return-value]
+    return tuple(load[name] for name in ("state", "rows_read", "rows_stored", "rows_rejected", "percent"))
 
 
 def test_energy_that_was_dropped_is_read_like_energy_that_was_posted(api: Api, deployment: Deployment) -> None:

@@ -71,14 +71,7 @@ PENDING = 200
 Series = tuple[str, Units, int | None]
 """The ship, its unit, and the minutes that a reading covers if the rows say so."""
 
-_SPOOLED = pa.schema(
-    [
-        pa.field("series", pa.int32()),
-        pa.field("datetime", pa.int64()),
-        pa.field("value", pa.string()),
-        pa.field(LINE, pa.int64()),
-    ]
-)
+_SPOOLED = pa.schema({"series": pa.int32(), "datetime": pa.int64(), "value": pa.string(), LINE: pa.int64()})
 
 _Kept = dict[int, tuple[int, Reading]]
 """By time: the line of a reading, and the reading."""
@@ -178,7 +171,7 @@ def _split_series(
         for line in rows[LINE].to_pylist():
             refuse(line, refusal.detail)
         return
-    first_seq = pc.min(rows[LINE]).as_py() * CHUNKS
+    first_seq = int(pc.min(rows[LINE]).as_py()) * CHUNKS
     for number, (count, kept, bad) in enumerate(_chunks(rows, units, step_ms)):
         pieces, overfull = split_within_capacity(kept, step_ms, units.basis)
         for line, reason in (bad | overfull).items():
@@ -191,7 +184,7 @@ def _split_series(
 def _step(times: Array) -> int:
     """As `infer_step`, of times in order."""
     spacings = pc.value_counts(pc.pairwise_diff(times.combine_chunks()))
-    return most_frequent({each["values"]: each["counts"] for each in spacings.to_pylist() if each["values"]})
+    return most_frequent({int(each["values"]): each["counts"] for each in spacings.to_pylist() if each["values"]})
 
 
 def _chunks(rows: pa.Table, units: Units, step_ms: int) -> Iterator[tuple[int, _Kept, dict[int, str]]]:
