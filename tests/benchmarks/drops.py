@@ -114,8 +114,8 @@ def wattline(path: Path) -> tuple[int, int]:
     told = Counted(path.with_name("rejects.csv"))
     now = START + 10 * DAY_MS
     drop = Drop(path, path.stat().st_size, "drops/vehicles/f.csv", Format.CSV, "0" * 32, now, now)
-    others: Any = [nothing] * (len(fields(Stores)) - 1)
-    stores = Stores(ParquetLake(nothing, "bucket", nothing), *others)
+    others: dict[str, Any] = dict.fromkeys((each.name for each in fields(Stores)), nothing)
+    stores = Stores(**(others | {"lake": ParquetLake(nothing, "bucket", nothing)}))
     kind_of("vehicles").load(drop, stores, told)
     return told.rows, told.rejected
 
@@ -146,7 +146,7 @@ class Reading(BaseModel):
 def csv_and_pydantic(path: Path) -> tuple[int, int]:
     """A loop over csv.reader, a model a row, Parquet 100,000 rows at a time."""
     types: dict[str, pa.DataType] = {"vehicleId": pa.string(), "timestamp": pa.timestamp("ms", "UTC")}
-    schema = pa.schema(types | {name: pa.float64() for name in NAMES[2:]})
+    schema = pa.schema(types | dict.fromkeys(NAMES[2:], pa.float64()))
     good: list[dict[str, Any]] = []
     rows = rejected = 0
     with (
@@ -253,7 +253,11 @@ def main() -> None:
 
 
 def contender(name: str, path: Path) -> None:
-    """In the fresh process."""
+    """In the fresh process, after a few rows that bring in what must be imported."""
+    with path.open("rb") as file, tempfile.TemporaryDirectory() as folder:
+        few = Path(folder) / "few.csv"
+        few.write_bytes(b"".join(file.readlines(200_000)))
+        CONTENDERS[name](few)
     started = time.process_time()
     rows, rejected = CONTENDERS[name](path)
     cpu = time.process_time() - started

@@ -15,7 +15,7 @@ from moto import mock_aws
 from tests.emulated import emulate
 from tests.fakes import FakeEnergyHistory, FakeHistoryQueue, FakeHotEnergy, FakeHotFleet, FakeLake
 from tests.http_events import request
-from tests.loader import Loader, counts, means
+from tests.loader import Bench, counts, means
 from wattline.api import telemetry
 from wattline.batches import Batch
 from wattline.domain.energy_post import Units
@@ -37,10 +37,10 @@ NOW = parse_instant("2024-06-14T12:00:00Z")
 
 
 @pytest.fixture
-def loader() -> Iterator[Loader]:
+def bench() -> Iterator[Bench]:
     with mock_aws():
         emulated = emulate()
-        yield Loader(emulated, means(emulated.dynamodb, emulated.s3))
+        yield Bench(emulated, means(emulated.dynamodb, emulated.s3))
 
 
 class Landed:
@@ -254,8 +254,8 @@ def test_heartbeats_by_file_are_heartbeats_by_post(format_: Format, tmp_path: An
     )
 
 
-def test_links_by_file_are_links_by_put_and_those_that_overlap_are_rejected(loader: Loader) -> None:
-    links = loader.means.stores.links
+def test_links_by_file_are_links_by_put_and_those_that_overlap_are_rejected(bench: Bench) -> None:
+    links = bench.means.stores.links
     link_meter(Link("m-9", "ev-9", NOW, None), links=links)
     content = (
         "meterId,vehicleId,from,to\n"
@@ -266,9 +266,9 @@ def test_links_by_file_are_links_by_put_and_those_that_overlap_are_rejected(load
         "m-2,ev-1,2024-02-01T00:00:00Z,2024-01-01T00:00:00Z\n"
         "m-1,ev-1,2024-01-01T00:00:00Z,2024-01-15T00:00:00Z\n"
     )
-    load = loader.drop(content, "drops/links/f.csv")
+    load = bench.drop(content, "drops/links/f.csv")
     assert counts(load) == ("complete_with_rejects", 6, 3, 3)
-    assert [(reject["line"], reject["reason"], reject["raw"]) for reject in loader.rejects(load)] == [
+    assert [(reject["line"], reject["reason"], reject["raw"]) for reject in bench.rejects(load)] == [
         (
             "4",
             "meter m-1 feeds vehicle ev-2 from 2024-02-01T00:00:00Z on; end that link first",

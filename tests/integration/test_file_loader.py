@@ -14,7 +14,7 @@ from moto import mock_aws
 from functions.file_loader import handler as file_loader
 from tests.emulated import BUCKET, HOT_TABLE, emulate
 from tests.http_events import Context
-from tests.loader import Loader, counts, means
+from tests.loader import Bench, counts, means
 from wattline.adapters import aws
 from wattline.domain.fleet import Heartbeat, HeartbeatStatement, Kind
 from wattline.domain.instants import DAY_MS, FOREVER_MS, HOUR_MS, MINUTE_MS, format_instant
@@ -24,53 +24,55 @@ from wattline.loading.run import ATTEMPTS, Means, take_drop
 from wattline.ports import HeartbeatRange
 from wattline.runtime.clock import now_ms
 
+__all__ = ["Bench", "bench", "counts"]
+
 HEADER = "vehicleId,timestamp,soc,kwhDeliveredDc,batteryTemp\n"
 OLD = "2024-03-01T12:00:00Z"
 ROW = f"ev-1,{OLD},61.5,0.17,31\n"
 
 
 @pytest.fixture
-def loader() -> Iterator[Loader]:
+def bench() -> Iterator[Bench]:
     with mock_aws():
         emulated = emulate()
-        yield Loader(emulated, means(emulated.dynamodb, emulated.s3))
+        yield Bench(emulated, means(emulated.dynamodb, emulated.s3))
 
 
-def test_a_csv_of_old_heartbeats_is_stored_in_the_history_alone(loader: Loader) -> None:
-    load = loader.drop(f"{HEADER}ev-1,{OLD},61.5,0.17,31\nev-2,2024-03-02T00:00:00+01:00,1,2,-3.25\n")
+def test_a_csv_of_old_heartbeats_is_stored_in_the_history_alone(bench: Bench) -> None:
+    load = bench.drop(f"{HEADER}ev-1,{OLD},61.5,0.17,31\nev-2,2024-03-02T00:00:00+01:00,1,2,-3.25\n")
     assert counts(load) == ("complete", 2, 2, 0)
     assert (load.percent, load.reason, load.has_rejects) == (100, None, False)
-    rows = sorted(loader.rows("vehicle_heartbeats"), key=lambda row: row["vehicle_id"])
+    rows = sorted(bench.rows("vehicle_heartbeats"), key=lambda row: row["vehicle_id"])
     assert [(row["vehicle_id"], str(row["ts"]), str(row["soc"]), str(row["kwh_dc"])) for row in rows] == [
         ("ev-1", "2024-03-01 12:00:00", "61.50", "0.170000000"),
         ("ev-2", "2024-03-01 23:00:00", "1.00", "2.000000000"),
     ]
     assert str(rows[1]["battery_temp"]) == "-3.25"
-    assert loader.hot() == [] or all(item["pk"]["S"].startswith("DIRTY#") for item in loader.hot())
+    assert bench.hot() == [] or all(item["pk"]["S"].startswith("DIRTY#") for item in bench.hot())
 
 
-def test_recent_heartbeats_go_to_the_hot_table_and_become_live(loader: Loader) -> None:
+def test_recent_heartbeats_go_to_the_hot_table_and_become_live(bench: Bench) -> None:
     recent = [format_instant(now_ms() - minutes * MINUTE_MS) for minutes in (5, 3, 4)]
-    load = loader.drop(HEADER + "".join(f"ev-1,{ts},{soc},0.1,20\n" for soc, ts in enumerate(recent)) + ROW)
+    load = bench.drop(HEADER + "".join(f"ev-1,{ts},{soc},0.1,20\n" for soc, ts in enumerate(recent)) + ROW)
     assert counts(load) == ("complete", 4, 4, 0)
-    live = loader.means.stores.fleet.live(Kind.VEHICLE, "ev-1")
+    live = bench.means.stores.fleet.live(Kind.VEHICLE, "ev-1")
     assert live is not None and live.heartbeat.values[0] == 100
     assert live.received_s * 1000 == load.received_ms
 
 
-def test_an_hour_may_hold_more_rows_than_an_item(loader: Loader) -> None:
+def test_an_hour_may_hold_more_rows_than_an_item(bench: Bench) -> None:
     start = now_ms() // HOUR_MS * HOUR_MS - HOUR_MS
     times = [format_instant(start + n * 500) for n in range(7_000)]
-    load = loader.drop(HEADER + "".join(f"ev-1,{ts},50.25,0.123456789,20.5\n" for ts in times))
+    load = bench.drop(HEADER + "".join(f"ev-1,{ts},50.25,0.123456789,20.5\n" for ts in times))
     assert counts(load) == ("complete", 7_000, 7_000, 0)
     wanted = HeartbeatRange("ev-1", start, start + HOUR_MS, FOREVER_MS // 1000)
-    assert len(loader.means.stores.fleet.read(Kind.VEHICLE, wanted, now_ms())) == 7_000
+    assert len(bench.means.stores.fleet.read(Kind.VEHICLE, wanted, now_ms())) == 7_000
 
 
-def test_rejects_are_kept_with_line_reason_and_raw_text(loader: Loader) -> None:
-    load = loader.drop(f'{HEADER}{ROW}ev-1,{OLD},101,0.17,"31"\n{ROW}ev 2,{OLD}\n')
+def test_rejects_are_kept_with_line_reason_and_raw_text(bench: Bench) -> None:
+    load = bench.drop(f'{HEADER}{ROW}ev-1,{OLD},101,0.17,"31"\n{ROW}ev 2,{OLD}\n')
     assert counts(load) == ("complete_with_rejects", 4, 2, 2)
-    assert loader.rejects(load) == [
+    assert bench.rejects(load) == [
         {"line": "3", "reason": "soc: must be from 0 to 100", "raw": f'ev-1,{OLD},101,0.17,"31"'},
         {"line": "5", "reason": "the row has 2 columns, and the header 5", "raw": f"ev 2,{OLD}"},
     ]
@@ -95,14 +97,12 @@ BAD_FILES = [
 
 
 @pytest.mark.parametrize(("key", "content", "reason"), BAD_FILES)
-def test_an_unreadable_file_fails_with_a_reason_and_stays(
-    key: str, content: bytes, reason: str, loader: Loader
-) -> None:
-    load = loader.drop(content, key)
+def test_an_unreadable_file_fails_with_a_reason_and_stays(key: str, content: bytes, reason: str, bench: Bench) -> None:
+    load = bench.drop(content, key)
     assert counts(load) == ("failed", 0, 0, 0)
     assert reason in (load.reason or "")
     assert load.ended_ms is not None and not load.has_rejects
-    assert loader.emulated.object_keys() == [key]
+    assert bench.emulated.object_keys() == [key]
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_an_unreadable_file_fails_with_a_reason_and_stays(
         ("drops/vehicles/f.ndjson", "\n\n"),
     ],
 )
-def test_a_file_without_rows_is_complete_and_says_so(key: str, content: str, loader: Loader) -> None:
-    load = loader.drop(content, key)
+def test_a_file_without_rows_is_complete_and_says_so(key: str, content: str, bench: Bench) -> None:
+    load = bench.drop(content, key)
     assert counts(load) == ("complete", 0, 0, 0)
     assert load.reason == "the file has no rows"
 
@@ -129,50 +129,50 @@ def test_a_file_without_rows_is_complete_and_says_so(key: str, content: str, loa
     ],
 )
 @pytest.mark.parametrize("name", ["f.csv", "F.CSV.GZ"])
-def test_marks_line_ends_and_gzip_make_no_difference(content: bytes, name: str, loader: Loader) -> None:
+def test_marks_line_ends_and_gzip_make_no_difference(content: bytes, name: str, bench: Bench) -> None:
     if name == "F.CSV.GZ":
         content = gzip.compress(content[:30]) + gzip.compress(content[30:])
-    assert counts(loader.drop(content, f"drops/vehicles/{name}")) == ("complete", 1, 1, 0)
-    assert len(loader.rows("vehicle_heartbeats")) == 1
+    assert counts(bench.drop(content, f"drops/vehicles/{name}")) == ("complete", 1, 1, 0)
+    assert len(bench.rows("vehicle_heartbeats")) == 1
 
 
-def test_the_same_file_twice_changes_nothing_and_keeps_its_figures(loader: Loader) -> None:
-    first = loader.drop(HEADER + ROW)
-    before = (loader.rows("vehicle_heartbeats"), loader.hot(), loader.emulated.object_keys())
-    again = loader.at(now_ms() + HOUR_MS).drop(HEADER + ROW)
+def test_the_same_file_twice_changes_nothing_and_keeps_its_figures(bench: Bench) -> None:
+    first = bench.drop(HEADER + ROW)
+    before = (bench.rows("vehicle_heartbeats"), bench.hot(), bench.emulated.object_keys())
+    again = bench.at(now_ms() + HOUR_MS).drop(HEADER + ROW)
     assert again == first
-    assert (loader.rows("vehicle_heartbeats"), loader.hot(), loader.emulated.object_keys()) == before
+    assert (bench.rows("vehicle_heartbeats"), bench.hot(), bench.emulated.object_keys()) == before
 
 
-def test_the_same_name_with_new_content_is_a_load_of_its_own(loader: Loader) -> None:
-    first = loader.drop(HEADER + ROW)
-    second = loader.drop(HEADER + ROW.replace("61.5", "62.5"))
+def test_the_same_name_with_new_content_is_a_load_of_its_own(bench: Bench) -> None:
+    first = bench.drop(HEADER + ROW)
+    second = bench.drop(HEADER + ROW.replace("61.5", "62.5"))
     assert first.load_id != second.load_id
-    assert {str(row["soc"]) for row in loader.rows("vehicle_heartbeats")} == {"61.50", "62.50"}
+    assert {str(row["soc"]) for row in bench.rows("vehicle_heartbeats")} == {"61.50", "62.50"}
 
 
-def test_repeated_rows_are_stored_and_the_last_holds(loader: Loader) -> None:
-    load = loader.drop(HEADER + ROW + ROW.replace("61.5", "62.5"))
+def test_repeated_rows_are_stored_and_the_last_holds(bench: Bench) -> None:
+    load = bench.drop(HEADER + ROW + ROW.replace("61.5", "62.5"))
     assert counts(load) == ("complete", 2, 2, 0)
-    newest = max(loader.rows("vehicle_heartbeats"), key=lambda row: (row["received_s"], row["seq"]))
+    newest = max(bench.rows("vehicle_heartbeats"), key=lambda row: (row["received_s"], row["seq"]))
     assert str(newest["soc"]) == "62.50"
 
 
-def test_an_object_deleted_before_it_is_read_fails(loader: Loader) -> None:
-    dropped = loader.put("drops/vehicles/f.csv", HEADER)
-    loader.emulated.s3.delete_object(Bucket=BUCKET, Key=dropped.key)
-    load = take_drop(dropped, loader.means)
+def test_an_object_deleted_before_it_is_read_fails(bench: Bench) -> None:
+    dropped = bench.put("drops/vehicles/f.csv", HEADER)
+    bench.emulated.s3.delete_object(Bucket=BUCKET, Key=dropped.key)
+    load = take_drop(dropped, bench.means)
     assert counts(load) == ("failed", 0, 0, 0)
     assert load.reason == "the object was deleted before it was read"
 
 
-def test_an_object_overwritten_before_it_is_read_fails_and_the_new_one_loads(loader: Loader) -> None:
-    dropped = loader.put("drops/vehicles/f.csv", HEADER + ROW)
-    new = loader.put("drops/vehicles/f.csv", HEADER + ROW + ROW)
-    load = take_drop(dropped, loader.means)
+def test_an_object_overwritten_before_it_is_read_fails_and_the_new_one_loads(bench: Bench) -> None:
+    dropped = bench.put("drops/vehicles/f.csv", HEADER + ROW)
+    new = bench.put("drops/vehicles/f.csv", HEADER + ROW + ROW)
+    load = take_drop(dropped, bench.means)
     assert counts(load) == ("failed", 0, 0, 0)
     assert "overwritten before it was read" in (load.reason or "")
-    assert counts(take_drop(new, loader.means)) == ("complete", 2, 2, 0)
+    assert counts(take_drop(new, bench.means)) == ("complete", 2, 2, 0)
 
 
 class Client:
@@ -193,8 +193,8 @@ class Body:
         raise ReadTimeoutError(endpoint_url="s3")
 
 
-def test_what_is_read_is_one_version_of_the_object_even_if_it_is_overwritten_meanwhile(loader: Loader) -> None:
-    s3 = loader.emulated.s3
+def test_what_is_read_is_one_version_of_the_object_even_if_it_is_overwritten_meanwhile(bench: Bench) -> None:
+    s3 = bench.emulated.s3
 
     def get_and_overwrite(**arguments: Any) -> Any:
         answer = s3.get_object(**arguments)
@@ -202,43 +202,43 @@ def test_what_is_read_is_one_version_of_the_object_even_if_it_is_overwritten_mea
             s3.put_object(Bucket=BUCKET, Key=arguments["Key"], Body=b"something else")
         return answer
 
-    dropped = loader.put("drops/vehicles/f.csv", HEADER + ROW)
-    load = take_drop(dropped, means(loader.emulated.dynamodb, Client(s3, get_object=get_and_overwrite)))
+    dropped = bench.put("drops/vehicles/f.csv", HEADER + ROW)
+    load = take_drop(dropped, means(bench.emulated.dynamodb, Client(s3, get_object=get_and_overwrite)))
     assert counts(load) == ("complete", 1, 1, 0)
 
 
-def test_a_read_that_breaks_off_waits_for_another_try_and_the_last_try_fails(loader: Loader) -> None:
-    s3 = loader.emulated.s3
+def test_a_read_that_breaks_off_waits_for_another_try_and_the_last_try_fails(bench: Bench) -> None:
+    s3 = bench.emulated.s3
 
     def broken_off(**arguments: Any) -> Any:
         return s3.get_object(**arguments) | {"Body": Body()}
 
-    broken = means(loader.emulated.dynamodb, Client(s3, get_object=broken_off))
-    dropped = loader.put("drops/vehicles/f.csv", HEADER + ROW)
+    broken = means(bench.emulated.dynamodb, Client(s3, get_object=broken_off))
+    dropped = bench.put("drops/vehicles/f.csv", HEADER + ROW)
     for attempt in range(1, ATTEMPTS):
         with pytest.raises(TransientError):
             take_drop(replace(dropped, attempt=attempt), broken)
-        waiting = loader.find(dropped)
+        waiting = bench.find(dropped)
         assert (waiting.state, waiting.reason) == (
             LoadState.QUEUED,
             "reading drops/vehicles/f.csv failed just now; repeat the request",
         )
     with pytest.raises(TransientError):
         take_drop(replace(dropped, attempt=ATTEMPTS), broken)
-    failed = loader.find(dropped)
+    failed = bench.find(dropped)
     assert failed.state is LoadState.FAILED
     assert (failed.reason or "").endswith("5 times; drop the file again")
-    assert counts(take_drop(dropped, loader.means)) == ("complete", 1, 1, 0), "dropped again, it is tried again"
+    assert counts(take_drop(dropped, bench.means)) == ("complete", 1, 1, 0), "dropped again, it is tried again"
 
 
-def test_what_nobody_foresaw_is_told_by_its_name_alone(loader: Loader) -> None:
+def test_what_nobody_foresaw_is_told_by_its_name_alone(bench: Bench) -> None:
     def bug(**_: Any) -> Any:
         raise KeyError("secret")
 
-    dropped = loader.put("drops/vehicles/f.csv", HEADER + ROW)
+    dropped = bench.put("drops/vehicles/f.csv", HEADER + ROW)
     with pytest.raises(KeyError):
-        take_drop(dropped, means(loader.emulated.dynamodb, Client(loader.emulated.s3, get_object=bug)))
-    assert loader.find(dropped).reason == "the loader failed (KeyError)"
+        take_drop(dropped, means(bench.emulated.dynamodb, Client(bench.emulated.s3, get_object=bug)))
+    assert bench.find(dropped).reason == "the loader failed (KeyError)"
 
 
 class Killed(BaseException):
@@ -264,10 +264,10 @@ class Mortal:
         return call
 
 
-def dying(loader: Loader, dies_at: int = 10**9) -> tuple[Means, list[str]]:
+def dying(bench: Bench, dies_at: int = 10**9) -> tuple[Means, list[str]]:
     """The loader's wiring in a process that dies, and the calls it makes."""
     calls: list[str] = []
-    made = means(Mortal(loader.emulated.dynamodb, calls, dies_at), Mortal(loader.emulated.s3, calls, dies_at))
+    made = means(Mortal(bench.emulated.dynamodb, calls, dies_at), Mortal(bench.emulated.s3, calls, dies_at))
     return pinned(made), calls
 
 
@@ -299,14 +299,14 @@ def pinned(made: Means, now: int = NOW) -> Means:
     return replace(made, clock=lambda: now, drops=Pinned(made.drops))
 
 
-def outcome(made: Loader, load: Load) -> tuple[Any, ...]:
+def outcome(made: Bench, load: Load) -> tuple[Any, ...]:
     figures = (counts(load), load.percent, load.started_ms, made.rejects(load))
     return figures, [made.rows(table) for table in TABLES], made.hot(), made.emulated.object_keys()
 
 
-def fresh() -> Loader:
+def fresh() -> Bench:
     emulated = emulate()
-    return Loader(emulated, pinned(means(emulated.dynamodb, emulated.s3)))
+    return Bench(emulated, pinned(means(emulated.dynamodb, emulated.s3)))
 
 
 @pytest.mark.parametrize("key", FILES)
@@ -328,19 +328,19 @@ def test_killed_before_any_call_the_next_try_leaves_the_same_rows_once(key: str)
             assert outcome(made, load) == whole, (dies_at, calls[dies_at - 1])
 
 
-def test_two_deliveries_at_once_leave_one_complete_load(loader: Loader) -> None:
-    dropped = loader.put("drops/vehicles/f.csv", HEADER + ROW)
-    s3 = loader.emulated.s3
+def test_two_deliveries_at_once_leave_one_complete_load(bench: Bench) -> None:
+    dropped = bench.put("drops/vehicles/f.csv", HEADER + ROW)
+    s3 = bench.emulated.s3
     inner: list[Load] = []
 
     def get_after_the_other(**arguments: Any) -> Any:
-        inner.append(take_drop(dropped, loader.means))
+        inner.append(take_drop(dropped, bench.means))
         return s3.get_object(**arguments)
 
-    take_drop(dropped, means(loader.emulated.dynamodb, Client(s3, get_object=get_after_the_other)))
-    assert loader.find(dropped) == inner[0]
+    take_drop(dropped, means(bench.emulated.dynamodb, Client(s3, get_object=get_after_the_other)))
+    assert bench.find(dropped) == inner[0]
     assert counts(inner[0]) == ("complete", 1, 1, 0)
-    assert len(loader.rows("vehicle_heartbeats")) == 1
+    assert len(bench.rows("vehicle_heartbeats")) == 1
 
 
 def test_a_retried_old_load_does_not_undo_a_newer_correction() -> None:
@@ -378,7 +378,7 @@ def message(*dropped: Any, attempt: int = 1, body: object = None) -> dict[str, A
 
 
 @pytest.fixture
-def function(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def function(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("HOT_TABLE", HOT_TABLE)
     monkeypatch.setenv("BUCKET", BUCKET)
     wiring = (file_loader.means, aws.dynamodb, aws.s3)
@@ -389,23 +389,21 @@ def function(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         cached.cache_clear()
 
 
-def test_the_function_loads_what_a_message_announces_by_keys_that_are_url_encoded(
-    loader: Loader, function: Any
-) -> None:
-    dropped = loader.put("drops/vehicles/März 2024 (1)+b.csv", HEADER + ROW)
+def test_the_function_loads_what_a_message_announces_by_keys_that_are_url_encoded(bench: Bench, function: Any) -> None:
+    dropped = bench.put("drops/vehicles/März 2024 (1)+b.csv", HEADER + ROW)
     encoded = replace(dropped, key="drops/vehicles/M%C3%A4rz+2024+%281%29%2Bb.csv")
     function(message(encoded))
-    assert counts(loader.find(dropped)) == ("complete", 1, 1, 0)
+    assert counts(bench.find(dropped)) == ("complete", 1, 1, 0)
 
 
 def test_the_test_event_of_s3_is_nothing_to_load(function: Any) -> None:
     function(message(body={"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}))
 
 
-def test_a_bad_file_is_no_error_of_the_function_and_a_broken_store_is(loader: Loader, function: Any) -> None:
-    function(message(loader.put("drops/vehicles/f.csv", b"")))
-    dropped = loader.put("drops/vehicles/g.csv", HEADER + ROW)
-    loader.emulated.dynamodb.delete_table(TableName=HOT_TABLE)
+def test_a_bad_file_is_no_error_of_the_function_and_a_broken_store_is(bench: Bench, function: Any) -> None:
+    function(message(bench.put("drops/vehicles/f.csv", b"")))
+    dropped = bench.put("drops/vehicles/g.csv", HEADER + ROW)
+    bench.emulated.dynamodb.delete_table(TableName=HOT_TABLE)
     with pytest.raises(TransientError):
         function(message(dropped))
 
@@ -415,8 +413,8 @@ def load_at(number: int, state: LoadState, started: int, updated: int | None = N
     return Load(load_id(key, "etag"), key, "vehicles", state, started, updated or started)
 
 
-def test_loads_are_listed_newest_first_by_state_and_page(loader: Loader) -> None:
-    loads = loader.means.loads
+def test_loads_are_listed_newest_first_by_state_and_page(bench: Bench) -> None:
+    loads = bench.means.loads
     states = [LoadState.COMPLETE, LoadState.FAILED, LoadState.RUNNING]
     made = [load_at(n, states[n % 3], NOW - (12 - n) * MINUTE_MS) for n in range(12)]
     for load in made:
@@ -441,8 +439,8 @@ def test_loads_are_listed_newest_first_by_state_and_page(loader: Loader) -> None
     assert all_pages(LoadState.QUEUED, 5) == []
 
 
-def test_a_load_that_nobody_finishes_is_seen_and_found_as_failed(loader: Loader) -> None:
-    loads = loader.means.loads
+def test_a_load_that_nobody_finishes_is_seen_and_found_as_failed(bench: Bench) -> None:
+    loads = bench.means.loads
     loads.save(load_at(1, LoadState.RUNNING, NOW))
     later = NOW + GIVEN_UP_AFTER_MS
 
@@ -453,29 +451,29 @@ def test_a_load_that_nobody_finishes_is_seen_and_found_as_failed(loader: Loader)
     assert (seen(LoadState.RUNNING, later), seen(LoadState.FAILED, later)) == (0, 1)
 
 
-def test_progress_is_saved_while_a_load_runs(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_saved_while_a_load_runs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(NOW, NOW + 10**9, 700))
     saved: list[Load] = []
-    save = loader.means.loads.save
+    save = bench.means.loads.save
 
     def saving(load: Load) -> None:
         saved.append(load)
         save(load)
 
-    monkeypatch.setattr(loader.means.loads, "save", saving)
+    monkeypatch.setattr(bench.means.loads, "save", saving)
     content = HEADER + ROW * 230_000
-    loader.means = replace(loader.means, clock=lambda: next(ticks), max_bytes=10**9)
-    load = loader.drop(content)
+    bench.means = replace(bench.means, clock=lambda: next(ticks), max_bytes=10**9)
+    load = bench.drop(content)
     assert counts(load) == ("complete", 230_000, 230_000, 0)
     assert [each.state.value for each in saved] == ["running"] * (len(saved) - 1) + ["complete"]
     assert any(0 < each.percent < 100 and each.rows_stored for each in saved)
     assert [each.percent for each in saved] == sorted(each.percent for each in saved)
 
 
-def test_what_s3_refuses_otherwise_is_worth_another_try(loader: Loader) -> None:
+def test_what_s3_refuses_otherwise_is_worth_another_try(bench: Bench) -> None:
     def refused(**_: Any) -> Any:
         raise ClientError({"Error": {"Code": "SlowDown"}}, "GetObject")
 
-    dropped = loader.put("drops/vehicles/f.csv", HEADER)
+    dropped = bench.put("drops/vehicles/f.csv", HEADER)
     with pytest.raises(TransientError):
-        take_drop(dropped, means(loader.emulated.dynamodb, Client(loader.emulated.s3, get_object=refused)))
+        take_drop(dropped, means(bench.emulated.dynamodb, Client(bench.emulated.s3, get_object=refused)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wattline.loading.lines import blocks
+from wattline.loading.lines import Block, blocks
 from wattline.loading.staging import Unreadable, stage
 
 TEXT = b"a,b\n1,2\n" * 1000
@@ -98,6 +98,12 @@ def test_blocks_hold_whole_lines_with_their_numbers(size: int, text: bytes, tmp_
         numbered |= {line: block.text(line) for line in range(block.first_line, block.first_line + count)}
     assert end == len(text)
     assert numbered == dict(enumerate((line.decode().rstrip("\r") for line in text.splitlines()), start=1))
+
+
+def test_lines_far_apart_in_a_block_are_found_by_their_numbers() -> None:
+    texts = [f"{number}" * (number % 50) for number in range(9_000)]
+    block = Block(1, "\n".join(texts).encode(), 0)
+    assert [block.text(line) for line in range(1, 9_001)] == [text[:500] for text in texts]
 
 
 @pytest.mark.parametrize("size", [4, 10, 16])

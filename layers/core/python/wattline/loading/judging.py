@@ -232,8 +232,7 @@ def _scaled(numbers: Array, measure: Measure) -> Array:
     scaled = pc.multiply(numbers, float(measure.factor))
     if measure.minimum >= 0:
         return pc.floor(pc.add(scaled, 0.5)).cast(pa.int64())
-    halves = pc.if_else(pc.less(scaled, 0.0), -0.5, 0.5)
-    return pc.trunc(pc.add(scaled, halves)).cast(pa.int64())
+    return pc.trunc(pc.add(scaled, pc.multiply(pc.sign(scaled), 0.5))).cast(pa.int64())
 
 
 def _floats(texts: Array) -> Array:

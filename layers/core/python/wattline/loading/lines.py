@@ -1,8 +1,10 @@
 """A text file as blocks of whole lines, whatever the length of its lines."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +18,9 @@ RAW_SHOWN = 500
 """Characters of a rejected row that its reject shows."""
 
 
+_STRIDE = 4096
+
+
 @dataclass
 class Block:
     """Whole lines, the first of which has the number `first_line` (from 1). `end` is where it ends in the file."""
@@ -27,12 +32,20 @@ class Block:
     """Lines that are left out of `data` (an empty line stands there), with their beginnings."""
 
     @cached_property
-    def _lines(self) -> list[bytes]:
-        return self.data.split(b"\n")
+    def _feeds(self) -> list[int]:
+        """How many line feeds stand before each stride of the data: few lines are asked for, and all are many."""
+        counts = (self.data.count(b"\n", at, at + _STRIDE) for at in range(0, len(self.data), _STRIDE))
+        return list(accumulate(counts, initial=0))
 
     def text(self, line: int) -> str:
         """The raw text of a line, by its number in the file."""
-        return shown(self._lines[line - self.first_line])
+        feeds = line - self.first_line
+        stride = max(0, bisect_left(self._feeds, feeds) - 1)
+        start = stride * _STRIDE
+        for _ in range(feeds - self._feeds[stride]):
+            start = self.data.index(b"\n", start) + 1
+        end = self.data.find(b"\n", start)
+        return shown(self.data[start : None if end < 0 else end])
 
 
 def shown(raw: bytes) -> str:
