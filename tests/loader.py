@@ -51,7 +51,7 @@ def means(dynamodb: Any, s3: Any) -> Means:
 
 
 @dataclass
-class Bench:
+class Loader:
     """A bucket, a table, and the loader over them."""
 
     emulated: Emulated
@@ -75,7 +75,7 @@ class Bench:
         assert found is not None
         return found
 
-    def at(self, now: int) -> "Bench":
+    def at(self, now: int) -> "Loader":
         """The same at another time."""
         return replace(self, means=replace(self.means, clock=lambda: now))
 

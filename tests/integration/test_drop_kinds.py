@@ -15,7 +15,7 @@ from moto import mock_aws
 from tests.emulated import emulate
 from tests.fakes import FakeEnergyHistory, FakeHistoryQueue, FakeHotEnergy, FakeHotFleet, FakeLake
 from tests.http_events import request
-from tests.loader import Bench, counts, means
+from tests.loader import Loader, counts, means
 from wattline.api import telemetry
 from wattline.batches import Batch
 from wattline.domain.energy_post import Units
@@ -37,10 +37,10 @@ NOW = parse_instant("2024-06-14T12:00:00Z")
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def bench() -> Iterator[Loader]:
     with mock_aws():
         emulated = emulate()
-        yield Bench(emulated, means(emulated.dynamodb, emulated.s3))
+        yield Loader(emulated, means(emulated.dynamodb, emulated.s3))
 
 
 class Landed:
@@ -254,7 +254,7 @@ def test_heartbeats_by_file_are_heartbeats_by_post(format_: Format, tmp_path: An
     )
 
 
-def test_links_by_file_are_links_by_put_and_those_that_overlap_are_rejected(bench: Bench) -> None:
+def test_links_by_file_are_links_by_put_and_those_that_overlap_are_rejected(bench: Loader) -> None:
     links = bench.means.stores.links
     link_meter(Link("m-9", "ev-9", NOW, None), links=links)
     content = (

@@ -14,7 +14,7 @@ from moto import mock_aws
 from functions.file_loader import handler as file_loader
 from tests.emulated import BUCKET, HOT_TABLE, emulate
 from tests.http_events import Context
-from tests.loader import Bench, counts, means
+from tests.loader import Loader, counts, means
 from wattline.adapters import aws
 from wattline.domain.fleet import Heartbeat, HeartbeatStatement, Kind
 from wattline.domain.instants import DAY_MS, FOREVER_MS, HOUR_MS, MINUTE_MS, format_instant
@@ -24,7 +24,7 @@ from wattline.loading.run import ATTEMPTS, Means, take_drop
 from wattline.ports import HeartbeatRange
 from wattline.runtime.clock import now_ms
 
-__all__ = ["Bench", "bench", "counts"]
+__all__ = ["Loader", "bench", "counts"]
 
 HEADER = "vehicleId,timestamp,soc,kwhDeliveredDc,batteryTemp\n"
 OLD = "2024-03-01T12:00:00Z"
@@ -32,13 +32,13 @@ ROW = f"ev-1,{OLD},61.5,0.17,31\n"
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def bench() -> Iterator[Loader]:
     with mock_aws():
         emulated = emulate()
-        yield Bench(emulated, means(emulated.dynamodb, emulated.s3))
+        yield Loader(emulated, means(emulated.dynamodb, emulated.s3))
 
 
-def test_a_csv_of_old_heartbeats_is_stored_in_the_history_alone(bench: Bench) -> None:
+def test_a_csv_of_old_heartbeats_is_stored_in_the_history_alone(bench: Loader) -> None:
     load = bench.drop(f"{HEADER}ev-1,{OLD},61.5,0.17,31\nev-2,2024-03-02T00:00:00+01:00,1,2,-3.25\n")
     assert counts(load) == ("complete", 2, 2, 0)
     assert (load.percent, load.reason, load.has_rejects) == (100, None, False)
@@ -51,7 +51,7 @@ def test_a_csv_of_old_heartbeats_is_stored_in_the_history_alone(bench: Bench) ->
     assert bench.hot() == [] or all(item["pk"]["S"].startswith("DIRTY#") for item in bench.hot())
 
 
-def test_recent_heartbeats_go_to_the_hot_table_and_become_live(bench: Bench) -> None:
+def test_recent_heartbeats_go_to_the_hot_table_and_become_live(bench: Loader) -> None:
     recent = [format_instant(now_ms() - minutes * MINUTE_MS) for minutes in (5, 3, 4)]
     load = bench.drop(HEADER + "".join(f"ev-1,{ts},{soc},0.1,20\n" for soc, ts in enumerate(recent)) + ROW)
     assert counts(load) == ("complete", 4, 4, 0)
@@ -60,7 +60,7 @@ def test_recent_heartbeats_go_to_the_hot_table_and_become_live(bench: Bench) -> 
     assert live.received_s * 1000 == load.received_ms
 
 
-def test_an_hour_may_hold_more_rows_than_an_item(bench: Bench) -> None:
+def test_an_hour_may_hold_more_rows_than_an_item(bench: Loader) -> None:
     start = now_ms() // HOUR_MS * HOUR_MS - HOUR_MS
     times = [format_instant(start + n * 500) for n in range(7_000)]
     load = bench.drop(HEADER + "".join(f"ev-1,{ts},50.25,0.123456789,20.5\n" for ts in times))
@@ -69,7 +69,7 @@ def test_an_hour_may_hold_more_rows_than_an_item(bench: Bench) -> None:
     assert len(bench.means.stores.fleet.read(Kind.VEHICLE, wanted, now_ms())) == 7_000
 
 
-def test_rejects_are_kept_with_line_reason_and_raw_text(bench: Bench) -> None:
+def test_rejects_are_kept_with_line_reason_and_raw_text(bench: Loader) -> None:
     load = bench.drop(f'{HEADER}{ROW}ev-1,{OLD},101,0.17,"31"\n{ROW}ev 2,{OLD}\n')
     assert counts(load) == ("complete_with_rejects", 4, 2, 2)
     assert bench.rejects(load) == [
@@ -97,7 +97,7 @@ BAD_FILES = [
 
 
 @pytest.mark.parametrize(("key", "content", "reason"), BAD_FILES)
-def test_an_unreadable_file_fails_with_a_reason_and_stays(key: str, content: bytes, reason: str, bench: Bench) -> None:
+def test_an_unreadable_file_fails_with_a_reason_and_stays(key: str, content: bytes, reason: str, bench: Loader) -> None:
     load = bench.drop(content, key)
     assert counts(load) == ("failed", 0, 0, 0)
     assert reason in (load.reason or "")
@@ -114,7 +114,7 @@ def test_an_unreadable_file_fails_with_a_reason_and_stays(key: str, content: byt
         ("drops/vehicles/f.ndjson", "\n\n"),
     ],
 )
-def test_a_file_without_rows_is_complete_and_says_so(key: str, content: str, bench: Bench) -> None:
+def test_a_file_without_rows_is_complete_and_says_so(key: str, content: str, bench: Loader) -> None:
     load = bench.drop(content, key)
     assert counts(load) == ("complete", 0, 0, 0)
     assert load.reason == "the file has no rows"
@@ -129,14 +129,14 @@ def test_a_file_without_rows_is_complete_and_says_so(key: str, content: str, ben
     ],
 )
 @pytest.mark.parametrize("name", ["f.csv", "F.CSV.GZ"])
-def test_marks_line_ends_and_gzip_make_no_difference(content: bytes, name: str, bench: Bench) -> None:
+def test_marks_line_ends_and_gzip_make_no_difference(content: bytes, name: str, bench: Loader) -> None:
     if name == "F.CSV.GZ":
         content = gzip.compress(content[:30]) + gzip.compress(content[30:])
     assert counts(bench.drop(content, f"drops/vehicles/{name}")) == ("complete", 1, 1, 0)
     assert len(bench.rows("vehicle_heartbeats")) == 1
 
 
-def test_the_same_file_twice_changes_nothing_and_keeps_its_figures(bench: Bench) -> None:
+def test_the_same_file_twice_changes_nothing_and_keeps_its_figures(bench: Loader) -> None:
     first = bench.drop(HEADER + ROW)
     before = (bench.rows("vehicle_heartbeats"), bench.hot(), bench.emulated.object_keys())
     again = bench.at(now_ms() + HOUR_MS).drop(HEADER + ROW)
@@ -144,21 +144,21 @@ def test_the_same_file_twice_changes_nothing_and_keeps_its_figures(bench: Bench)
     assert (bench.rows("vehicle_heartbeats"), bench.hot(), bench.emulated.object_keys()) == before
 
 
-def test_the_same_name_with_new_content_is_a_load_of_its_own(bench: Bench) -> None:
+def test_the_same_name_with_new_content_is_a_load_of_its_own(bench: Loader) -> None:
     first = bench.drop(HEADER + ROW)
     second = bench.drop(HEADER + ROW.replace("61.5", "62.5"))
     assert first.load_id != second.load_id
     assert {str(row["soc"]) for row in bench.rows("vehicle_heartbeats")} == {"61.50", "62.50"}
 
 
-def test_repeated_rows_are_stored_and_the_last_holds(bench: Bench) -> None:
+def test_repeated_rows_are_stored_and_the_last_holds(bench: Loader) -> None:
     load = bench.drop(HEADER + ROW + ROW.replace("61.5", "62.5"))
     assert counts(load) == ("complete", 2, 2, 0)
     newest = max(bench.rows("vehicle_heartbeats"), key=lambda row: (row["received_s"], row["seq"]))
     assert str(newest["soc"]) == "62.50"
 
 
-def test_an_object_deleted_before_it_is_read_fails(bench: Bench) -> None:
+def test_an_object_deleted_before_it_is_read_fails(bench: Loader) -> None:
     dropped = bench.put("drops/vehicles/f.csv", HEADER)
     bench.emulated.s3.delete_object(Bucket=BUCKET, Key=dropped.key)
     load = take_drop(dropped, bench.means)
@@ -166,7 +166,7 @@ def test_an_object_deleted_before_it_is_read_fails(bench: Bench) -> None:
     assert load.reason == "the object was deleted before it was read"
 
 
-def test_an_object_overwritten_before_it_is_read_fails_and_the_new_one_loads(bench: Bench) -> None:
+def test_an_object_overwritten_before_it_is_read_fails_and_the_new_one_loads(bench: Loader) -> None:
     dropped = bench.put("drops/vehicles/f.csv", HEADER + ROW)
     new = bench.put("drops/vehicles/f.csv", HEADER + ROW + ROW)
     load = take_drop(dropped, bench.means)
@@ -193,7 +193,7 @@ class Body:
         raise ReadTimeoutError(endpoint_url="s3")
 
 
-def test_what_is_read_is_one_version_of_the_object_even_if_it_is_overwritten_meanwhile(bench: Bench) -> None:
+def test_what_is_read_is_one_version_of_the_object_even_if_it_is_overwritten_meanwhile(bench: Loader) -> None:
     s3 = bench.emulated.s3
 
     def get_and_overwrite(**arguments: Any) -> Any:
@@ -207,7 +207,7 @@ def test_what_is_read_is_one_version_of_the_object_even_if_it_is_overwritten_mea
     assert counts(load) == ("complete", 1, 1, 0)
 
 
-def test_a_read_that_breaks_off_waits_for_another_try_and_the_last_try_fails(bench: Bench) -> None:
+def test_a_read_that_breaks_off_waits_for_another_try_and_the_last_try_fails(bench: Loader) -> None:
     s3 = bench.emulated.s3
 
     def broken_off(**arguments: Any) -> Any:
@@ -231,7 +231,7 @@ def test_a_read_that_breaks_off_waits_for_another_try_and_the_last_try_fails(ben
     assert counts(take_drop(dropped, bench.means)) == ("complete", 1, 1, 0), "dropped again, it is tried again"
 
 
-def test_what_nobody_foresaw_is_told_by_its_name_alone(bench: Bench) -> None:
+def test_what_nobody_foresaw_is_told_by_its_name_alone(bench: Loader) -> None:
     def bug(**_: Any) -> Any:
         raise KeyError("secret")
 
@@ -264,7 +264,7 @@ class Mortal:
         return call
 
 
-def dying(bench: Bench, dies_at: int = 10**9) -> tuple[Means, list[str]]:
+def dying(bench: Loader, dies_at: int = 10**9) -> tuple[Means, list[str]]:
     """The loader's wiring in a process that dies, and the calls it makes."""
     calls: list[str] = []
     made = means(Mortal(bench.emulated.dynamodb, calls, dies_at), Mortal(bench.emulated.s3, calls, dies_at))
@@ -299,14 +299,14 @@ def pinned(made: Means, now: int = NOW) -> Means:
     return replace(made, clock=lambda: now, drops=Pinned(made.drops))
 
 
-def outcome(made: Bench, load: Load) -> tuple[Any, ...]:
+def outcome(made: Loader, load: Load) -> tuple[Any, ...]:
     figures = (counts(load), load.percent, load.started_ms, made.rejects(load))
     return figures, [made.rows(table) for table in TABLES], made.hot(), made.emulated.object_keys()
 
 
-def fresh() -> Bench:
+def fresh() -> Loader:
     emulated = emulate()
-    return Bench(emulated, pinned(means(emulated.dynamodb, emulated.s3)))
+    return Loader(emulated, pinned(means(emulated.dynamodb, emulated.s3)))
 
 
 @pytest.mark.parametrize("key", FILES)
@@ -328,7 +328,7 @@ def test_killed_before_any_call_the_next_try_leaves_the_same_rows_once(key: str)
             assert outcome(made, load) == whole, (dies_at, calls[dies_at - 1])
 
 
-def test_two_deliveries_at_once_leave_one_complete_load(bench: Bench) -> None:
+def test_two_deliveries_at_once_leave_one_complete_load(bench: Loader) -> None:
     dropped = bench.put("drops/vehicles/f.csv", HEADER + ROW)
     s3 = bench.emulated.s3
     inner: list[Load] = []
@@ -378,7 +378,7 @@ def message(*dropped: Any, attempt: int = 1, body: object = None) -> dict[str, A
 
 
 @pytest.fixture
-def function(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def function(bench: Loader, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("HOT_TABLE", HOT_TABLE)
     monkeypatch.setenv("BUCKET", BUCKET)
     wiring = (file_loader.means, aws.dynamodb, aws.s3)
@@ -389,7 +389,7 @@ def function(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         cached.cache_clear()
 
 
-def test_the_function_loads_what_a_message_announces_by_keys_that_are_url_encoded(bench: Bench, function: Any) -> None:
+def test_the_function_loads_what_a_message_announces_by_keys_that_are_url_encoded(bench: Loader, function: Any) -> None:
     dropped = bench.put("drops/vehicles/März 2024 (1)+b.csv", HEADER + ROW)
     encoded = replace(dropped, key="drops/vehicles/M%C3%A4rz+2024+%281%29%2Bb.csv")
     function(message(encoded))
@@ -400,7 +400,7 @@ def test_the_test_event_of_s3_is_nothing_to_load(function: Any) -> None:
     function(message(body={"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}))
 
 
-def test_a_bad_file_is_no_error_of_the_function_and_a_broken_store_is(bench: Bench, function: Any) -> None:
+def test_a_bad_file_is_no_error_of_the_function_and_a_broken_store_is(bench: Loader, function: Any) -> None:
     function(message(bench.put("drops/vehicles/f.csv", b"")))
     dropped = bench.put("drops/vehicles/g.csv", HEADER + ROW)
     bench.emulated.dynamodb.delete_table(TableName=HOT_TABLE)
@@ -413,7 +413,7 @@ def load_at(number: int, state: LoadState, started: int, updated: int | None = N
     return Load(load_id(key, "etag"), key, "vehicles", state, started, updated or started)
 
 
-def test_loads_are_listed_newest_first_by_state_and_page(bench: Bench) -> None:
+def test_loads_are_listed_newest_first_by_state_and_page(bench: Loader) -> None:
     loads = bench.means.loads
     states = [LoadState.COMPLETE, LoadState.FAILED, LoadState.RUNNING]
     made = [load_at(n, states[n % 3], NOW - (12 - n) * MINUTE_MS) for n in range(12)]
@@ -439,7 +439,7 @@ def test_loads_are_listed_newest_first_by_state_and_page(bench: Bench) -> None:
     assert all_pages(LoadState.QUEUED, 5) == []
 
 
-def test_a_load_that_nobody_finishes_is_seen_and_found_as_failed(bench: Bench) -> None:
+def test_a_load_that_nobody_finishes_is_seen_and_found_as_failed(bench: Loader) -> None:
     loads = bench.means.loads
     loads.save(load_at(1, LoadState.RUNNING, NOW))
     later = NOW + GIVEN_UP_AFTER_MS
@@ -451,7 +451,7 @@ def test_a_load_that_nobody_finishes_is_seen_and_found_as_failed(bench: Bench) -
     assert (seen(LoadState.RUNNING, later), seen(LoadState.FAILED, later)) == (0, 1)
 
 
-def test_progress_is_saved_while_a_load_runs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_saved_while_a_load_runs(bench: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(NOW, NOW + 10**9, 700))
     saved: list[Load] = []
     save = bench.means.loads.save
@@ -470,7 +470,7 @@ def test_progress_is_saved_while_a_load_runs(bench: Bench, monkeypatch: pytest.M
     assert [each.percent for each in saved] == sorted(each.percent for each in saved)
 
 
-def test_what_s3_refuses_otherwise_is_worth_another_try(bench: Bench) -> None:
+def test_what_s3_refuses_otherwise_is_worth_another_try(bench: Loader) -> None:
     def refused(**_: Any) -> Any:
         raise ClientError({"Error": {"Code": "SlowDown"}}, "GetObject")
 
