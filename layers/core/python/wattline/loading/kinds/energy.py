@@ -71,7 +71,13 @@ PENDING = 200
 Series = tuple[str, Units, int | None]
 """The ship, its unit, and the minutes that a reading covers if the rows say so."""
 
-_SPOOLED = pa.schema({"series": pa.int32(), "datetime": pa.int64(), "value": pa.string(), LINE: pa.int64()})
+_TYPES: dict[str, pa.DataType] = {
+    "series": pa.int32(),
+    "datetime": pa.int64(),
+    "value": pa.string(),
+    LINE: pa.int64(),
+}
+_SPOOLED = pa.schema(_TYPES)
 
 _Kept = dict[int, tuple[int, Reading]]
 """By time: the line of a reading, and the reading."""
@@ -168,10 +174,11 @@ def _split_series(
     try:
         step_ms = minutes * MINUTE_MS if minutes else _step(rows["datetime"])
     except InvalidRequest as refusal:
-        for line in rows[LINE].to_pylist():
+        lines: Array = rows[LINE]
+        for line in lines.to_pylist():
             refuse(line, refusal.detail)
         return
-    first_seq = int(pc.min(rows[LINE]).as_py()) * CHUNKS
+    first_seq = pc.min(rows[LINE]).as_py() * CHUNKS
     for number, (count, kept, bad) in enumerate(_chunks(rows, units, step_ms)):
         pieces, overfull = split_within_capacity(kept, step_ms, units.basis)
         for line, reason in (bad | overfull).items():
