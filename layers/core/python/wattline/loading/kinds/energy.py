@@ -71,13 +71,13 @@ PENDING = 200
 Series = tuple[str, Units, int | None]
 """The ship, its unit, and the minutes that a reading covers if the rows say so."""
 
-_WAITING: dict[str, pa.DataType] = {
+_TYPES: dict[str, pa.DataType] = {
     "series": pa.int32(),
     "datetime": pa.int64(),
     "value": pa.string(),
     LINE: pa.int64(),
 }
-_SPOOLED = pa.schema(_WAITING)
+_SPOOLED = pa.schema(_TYPES)
 
 _Kept = dict[int, tuple[int, Reading]]
 """By time: the line of a reading, and the reading."""
@@ -174,8 +174,9 @@ def _split_series(
     try:
         step_ms = minutes * MINUTE_MS if minutes else _step(rows["datetime"])
     except InvalidRequest as refusal:
-        for line in rows[LINE].to_pylist():
-            refuse(int(line), refusal.detail)  # type: ignore[arg-type]  # lines are never null
+        lines: Array = rows[LINE]
+        for line in lines.to_pylist():
+            refuse(line, refusal.detail)
         return
     first_seq = pc.min(rows[LINE]).as_py() * CHUNKS
     for number, (count, kept, bad) in enumerate(_chunks(rows, units, step_ms)):
@@ -190,7 +191,7 @@ def _split_series(
 def _step(times: Array) -> int:
     """As `infer_step`, of times in order."""
     spacings = pc.value_counts(pc.pairwise_diff(times.combine_chunks()))
-    return most_frequent({each["values"]: each["counts"] for each in spacings.to_pylist() if each["values"]})
+    return most_frequent({int(each["values"]): each["counts"] for each in spacings.to_pylist() if each["values"]})
 
 
 def _chunks(rows: pa.Table, units: Units, step_ms: int) -> Iterator[tuple[int, _Kept, dict[int, str]]]:
