@@ -27,7 +27,7 @@ def body(message: object) -> str:
 
 
 def packed(content: bytes) -> str:
-    return base64.b64encode(gzip.compress(content)).decode()
+    return base64.b64encode(gzip.compress(content, mtime=0)).decode()
 
 
 def columns(**changed: object) -> dict[str, object]:
@@ -109,8 +109,8 @@ def test_columns_may_come_in_any_order_and_unknown_ones_are_passed_over() -> Non
         "ünicode",
         "AAA",
         base64.b64encode(b"not gzip").decode(),
-        base64.b64encode(gzip.compress(b"{}")[:-4]).decode(),
-        base64.b64encode(gzip.compress(b"{}")[:-8] + bytes(8)).decode(),
+        base64.b64encode(gzip.compress(b"{}", mtime=0)[:-4]).decode(),
+        base64.b64encode(gzip.compress(b"{}", mtime=0)[:-8] + bytes(8)).decode(),
         packed(b"not json"),
         packed(b"\xff\xfe"),
         body(None),
@@ -132,7 +132,7 @@ def test_a_message_that_cannot_be_read_is_a_terminal_error(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        base64.b64encode(gzip.compress(b"{}")[:10] + b"\x07" + bytes(8)).decode(),
+        base64.b64encode(gzip.compress(b"{}", mtime=0)[:10] + b"\x07" + bytes(8)).decode(),
         packed(b"[" * 100_000),
     ],
     ids=["corrupt deflate stream", "nested too deeply"],
