@@ -324,6 +324,8 @@ class Functions(Construct):
                 "HOT_TABLE": data.hot_table.table_name,
                 "BUCKET": data.bucket.bucket_name,
                 "ALERT_RULES": alert_rules(self._environment),
+                # Arrow's own pool gives memory back between blocks, and takes it anew page by page (docs/adr/0012)
+                "ARROW_DEFAULT_MEMORY_POOL": "system",
             },
             statements=[
                 _allow(

@@ -221,8 +221,13 @@ CONTENDERS: dict[str, Callable[[Path], tuple[int, int]]] = {
 
 def measured(name: str, path: Path) -> dict[str, float]:
     """A contender in a fresh process."""
+    environment = os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system"}  # as the function has it
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.drops", name, str(path)], check=True, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.benchmarks.drops", name, str(path)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return figures
