@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
+from moto.dynamodb.responses import DynamoHandler
 
 from wattline.adapters.hot_alerts import LISTED
 
@@ -50,25 +51,22 @@ def _session() -> boto3.Session:
     return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
 
 
-def _one_at_a_time(dynamodb: "DynamoDBClient") -> None:
+_turn = Lock()
+_call_action = DynamoHandler.call_action
+
+
+def _one_at_a_time(handler: DynamoHandler) -> Any:
     """DynamoDB tests a condition and writes in one step; moto does so only where no other call comes in between."""
-    turn = Lock()
+    with _turn:
+        return _call_action(handler)
 
-    def take(**_: object) -> None:
-        turn.acquire()
 
-    def give(**_: object) -> None:
-        turn.release()
-
-    dynamodb.meta.events.register("before-call.dynamodb", take)
-    for end in ("after-call", "after-call-error"):
-        dynamodb.meta.events.register(f"{end}.dynamodb", give)
+DynamoHandler.call_action = _one_at_a_time  # type: ignore[method-assign]
 
 
 def emulate() -> Emulated:
     """Make them; call inside `mock_aws`."""
     dynamodb = _session().client("dynamodb")
-    _one_at_a_time(dynamodb)
     dynamodb.create_table(
         TableName=HOT_TABLE,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],

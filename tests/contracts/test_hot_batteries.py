@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
 from typing import Any
 
 import pytest
@@ -17,31 +16,13 @@ from wattline.errors import TransientError
 from wattline.ports import HotBatteries
 
 
-class Atomic:
-    """A DynamoDB client whose calls are atomic, as DynamoDB's are and moto's between threads are not."""
-
-    def __init__(self, client: Any) -> None:
-        self._client, self._lock = client, Lock()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-    def get_item(self, **call: Any) -> Any:
-        with self._lock:
-            return self._client.get_item(**call)
-
-    def update_item(self, **call: Any) -> Any:
-        with self._lock:
-            return self._client.update_item(**call)
-
-
 @pytest.fixture(params=["fake", "dynamodb"])
 def hot(request: pytest.FixtureRequest) -> Iterator[HotBatteries]:
     if request.param == "fake":
         yield FakeHotBatteries()
         return
     with mock_aws():
-        client: Any = Atomic(emulate().dynamodb)
+        client: Any = emulate().dynamodb
         yield DynamoHotBatteries(HotTable(client, HOT_TABLE))
 
 
