@@ -103,6 +103,16 @@ def counts(load: Load) -> tuple[str, int, int, int]:
     return load.state.value, load.rows_read, load.rows_stored, load.rows_rejected
 
 
+class Client:
+    """Another client with some calls replaced."""
+
+    def __init__(self, client: Any, **replaced: Any) -> None:
+        self._client, self._replaced = client, replaced
+
+    def __getattr__(self, name: str) -> Any:
+        return self._replaced.get(name) or getattr(self._client, name)
+
+
 @contextmanager
 def running_loader() -> Iterator[Loader]:
     """A loader on moto."""
