@@ -132,10 +132,12 @@ def test_marks_line_ends_and_gzip_make_no_difference(content: bytes, name: str, 
     assert len(bench.rows("vehicle_heartbeats")) == 1
 
 
-def test_the_same_file_twice_changes_nothing_and_keeps_its_figures(bench: Loader) -> None:
-    first = bench.drop(HEADER + ROW)
+@pytest.mark.parametrize("content", [HEADER + ROW, f"{HEADER}{ROW}ev-1,never,1,1,1\n"], ids=["good", "with rejects"])
+def test_the_same_file_twice_is_not_even_opened_and_keeps_its_figures(content: str, bench: Loader) -> None:
+    first = bench.drop(content)
     before = (bench.rows("vehicle_heartbeats"), bench.hot(), bench.emulated.object_keys())
-    again = bench.at(now_ms() + HOUR_MS).drop(HEADER + ROW)
+    unopened: Any = None
+    again = take_drop(bench.put("drops/vehicles/file.csv", content), replace(bench.means, drops=unopened))
     assert again == first
     assert (bench.rows("vehicle_heartbeats"), bench.hot(), bench.emulated.object_keys()) == before
 
