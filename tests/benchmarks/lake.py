@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from infra.local.athena.engine import Query
 from tests.benchmarks.tables import Row, print_table
 from wattline.adapters.athena import Timestamp, sql_literal
-from wattline.adapters.parquet_files import arrow_schema, writer
+from wattline.adapters.parquet_files import Codec, RowGroups, arrow_schema, read_in_flight
 from wattline.adapters.partition_objects import S3PartitionObjects
 from wattline.domain.fleet import Kind
 from wattline.domain.instants import DAY_MS, FOREVER_MS, MINUTE_MS, day_of
@@ -128,16 +128,14 @@ def flushes(stream: Stream) -> Iterator[pa.Table]:
 def landing(table: Table, rows: pa.Table) -> bytes:
     """A landing object: a row group a bucket."""
     buckets = [bucket_of(str(device)) for device in rows[table.device].to_pylist()[::FLUSH_MINUTES]]
-    sink = io.BytesIO()
-    with writer(sink, table) as parquet:
-        first = 0
-        for at, bucket in enumerate([*buckets, None]):
-            if at and bucket != buckets[at - 1]:
-                end = at * FLUSH_MINUTES
-                part = rows.slice(first, end - first).cast(arrow_schema(table))
-                parquet.write_table(part, row_group_size=len(part))
-                first = end
-    return sink.getvalue()
+    parquet = RowGroups(table, Codec.LANDING)
+    rows, first = read_in_flight(rows.cast(arrow_schema(table))), 0
+    for at, bucket in enumerate([*buckets, None]):
+        if at and bucket != buckets[at - 1]:
+            end = at * FLUSH_MINUTES
+            parquet.add(rows.slice(first, end - first))
+            first = end
+    return parquet.file()
 
 
 def a_day(stream: Stream) -> None:

@@ -29,7 +29,7 @@ from tests.benchmarks.store_data import NOW_MS, Stores, generate
 from tests.benchmarks.tables import Row, print_table
 from wattline.adapters.hot_reports import DynamoNewestPoll
 from wattline.adapters.hot_table import HotTable
-from wattline.adapters.parquet_files import writer
+from wattline.adapters.parquet_files import Codec, RowGroups, read_in_flight
 from wattline.adapters.store_sets import S3StoreSets, SetKind
 from wattline.domain.instants import DAY_MS, HOUR_MS, MINUTE_MS, format_instant
 from wattline.domain.stores import READ_MS, REPORT_MS, timetable
@@ -91,16 +91,15 @@ def compacted(polls: pa.Table, folder: Path) -> dict[str, bytes]:
     days = polls["ts"].cast(pa.int64()).to_numpy() // DAY_MS
     buckets = np.array([int(bucket_of(str(store))) for store in polls["store_id"].to_pylist()])
     partitions = days * BUCKETS + buckets
-    objects = {}
+    objects, flight = {}, read_in_flight(polls)
     for partition in np.unique(partitions).tolist():
-        sink = io.BytesIO()
-        with writer(sink, STORE_STATUS) as parquet:
-            parquet.write_table(polls.take(pa.array(np.flatnonzero(partitions == partition), pa.int64())))
+        parquet = RowGroups(STORE_STATUS, Codec.COMPACTED)
+        parquet.add(flight.take(pa.array(np.flatnonzero(partitions == partition), pa.int64())))
         dt, bucket = STORE_STATUS.dt_of(partition // BUCKETS * DAY_MS), partition % BUCKETS
         key = f"dt={dt}/bucket={bucket:02d}/compacted.parquet"
-        objects[key] = sink.getvalue()
+        objects[key] = parquet.file()
         (folder / key).parent.mkdir(parents=True)
-        (folder / key).write_bytes(sink.getvalue())
+        (folder / key).write_bytes(objects[key])
     return objects
 
 

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
@@ -145,6 +145,14 @@ series = st.lists(st.tuples(st.sampled_from(["falcon", "x-wing"]), st.sampled_fr
 @pytest.mark.parametrize("chunk", [1, 3, 20_000])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=series, minutes=st.sampled_from([None, 5, 30]))
+@example(  # a chunk that ends within a quarter hour, a part of which is said anew
+    rows=[
+        ("x-wing", "kW", NOW - 3 * DAY_MS, "1"),
+        ("x-wing", "kW", NOW - 3 * DAY_MS + 8 * MINUTE_MS, "0"),
+        ("x-wing", "kWh", NOW - 3 * DAY_MS + MINUTE_MS, "0"),
+    ],
+    minutes=None,
+)
 def test_energy_by_file_is_energy_by_post(
     rows: list[tuple[str, str, int, str]],
     minutes: int | None,
@@ -168,6 +176,31 @@ def test_energy_by_file_is_energy_by_post(
         for start in (NOW - 3 * DAY_MS, NOW - HOT_WINDOW_MS - DAY_MS):
             end = start + 2 * DAY_MS
             assert answers(loaded, ship, start, end) == answers(posted, ship, start, end)
+
+
+@pytest.mark.parametrize("longest", [1, 4])
+def test_a_series_that_never_meets_a_quarter_hour_is_cut_all_the_same(
+    longest: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = [NOW - 3 * DAY_MS + minute * 7 * MINUTE_MS + 30_000 for minute in range(40)]
+    lines = [("falcon", "kW", format_instant(at), str(number % 5)) for number, at in enumerate(times)]
+    names = ("spaceship_id", "units", "datetime", "value")
+    whole, _ = load_energy(lines, names, tmp_path)
+    monkeypatch.setattr(energy_kind, "CHUNK", 1)
+    monkeypatch.setattr(energy_kind, "LONGEST_CHUNK", longest)
+    seqs: set[int] = set()
+    put = FakeHotEnergy.put
+
+    def recorded(hot: FakeHotEnergy, ship: str, pieces: Any, received: Received, now_ms: int) -> None:
+        seqs.add(received.seq)
+        put(hot, ship, pieces, received, now_ms)
+
+    monkeypatch.setattr(FakeHotEnergy, "put", recorded)
+    cut, told = load_energy(lines, names, tmp_path)
+    assert len(seqs) >= len(lines) // longest - 1
+    assert told.rows == len(lines)
+    span = (times[0] - DAY_MS, times[-1] + DAY_MS)
+    assert answers(cut, "falcon", *span) == answers(whole, "falcon", *span)
 
 
 def test_a_series_is_told_by_its_bad_values_as_in_a_post(tmp_path: Any) -> None:

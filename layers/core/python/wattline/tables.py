@@ -9,6 +9,7 @@ Objects lie under `history/<table>/dt=YYYY-MM-DD/bucket=<landing|00..15>/`; both
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import ClassVar
 from zlib import crc32
 
@@ -134,6 +135,7 @@ class Table:
         )
 
 
+@lru_cache(maxsize=1 << 16)
 def bucket_of(device_id: str) -> str:
     """The two-digit bucket that a device's compacted rows lie in."""
     return f"{crc32(device_id.encode()) % BUCKETS:02d}"

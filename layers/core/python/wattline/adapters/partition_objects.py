@@ -1,9 +1,8 @@
 """The objects of a partition, merged bucket by bucket so that memory is bounded by a bucket."""
 
-import io
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wattline.adapters.aws import unavailable
-from wattline.adapters.parquet_files import arrow_schema, writer
+from wattline.adapters.parquet_files import Codec, RowGroups, read_in_flight
 from wattline.adapters.statement_order import in_order
 from wattline.errors import TerminalError
 from wattline.tables import Table, bucket_of
@@ -22,7 +21,12 @@ if TYPE_CHECKING:
 ROW_GROUP_ROWS = 57_600
 """What a query of one device reads at least: 40 device days of heartbeats."""
 
+MAX_OPEN = 500
+"""Inputs that stay open while their buckets are read one after the other; a Lambda function may open 1,024 files."""
+
 _DELETE_BATCH = 1_000
+
+_Opened = Callable[[Path], pq.ParquetFile]
 
 
 class S3PartitionObjects:
@@ -43,12 +47,11 @@ class S3PartitionObjects:
     def merge(self, table: Table, dt: str, inputs: Sequence[str], name: str) -> int:
         """One object a bucket that has rows."""
         rows = 0
+        opened = lru_cache(MAX_OPEN)(partial(_open, table=table))
         with tempfile.TemporaryDirectory() as folder:
-            index = _row_groups_by_bucket(
-                [self._fetch(key, Path(folder) / str(number)) for number, key in enumerate(inputs)], table
-            )
-            for bucket, groups in sorted(index.items()):
-                merged = in_order(table, pa.concat_tables([file.read(table) for file in groups]))
+            files = [self._fetch(key, Path(folder) / str(number)) for number, key in enumerate(inputs)]
+            for bucket, groups in sorted(_row_groups_by_bucket(files, table, opened).items()):
+                merged = in_order(table, _read(groups, opened))
                 rows += len(merged)
                 key = f"{table.prefix}dt={dt}/bucket={bucket}/{name}.parquet"
                 with unavailable("writing the history"):
@@ -70,27 +73,18 @@ class S3PartitionObjects:
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class _RowGroups:
-    """Row groups of one file, whose footer is read once."""
-
-    path: Path
-    metadata: pq.FileMetaData
-    numbers: list[int]
-
-    def read(self, table: Table) -> pa.Table:
-        with pq.ParquetFile(
-            self.path, metadata=self.metadata, read_dictionary=table.text_columns, memory_map=True, pre_buffer=False
-        ) as file:
-            return file.read_row_groups(self.numbers, use_threads=False)
+def _open(path: Path, table: Table) -> pq.ParquetFile:
+    return pq.ParquetFile(path, read_dictionary=table.text_columns, memory_map=True, pre_buffer=False)
 
 
-def _row_groups_by_bucket(files: Sequence[Path], table: Table) -> dict[str, list[_RowGroups]]:
+def _row_groups_by_bucket(
+    files: Sequence[Path], table: Table, opened: _Opened
+) -> dict[str, list[tuple[Path, list[int]]]]:
     """Every row group holds devices of one bucket, so its least device tells."""
-    index: dict[str, list[_RowGroups]] = {}
+    index: dict[str, list[tuple[Path, list[int]]]] = {}
     device_at = table.column_names.index(table.device)
     for path in files:
-        metadata = pq.read_metadata(path)
+        metadata = opened(path).metadata
         numbers: dict[str, list[int]] = {}
         for number in range(metadata.num_row_groups):
             statistics = metadata.row_group(number).column(device_at).statistics
@@ -98,12 +92,18 @@ def _row_groups_by_bucket(files: Sequence[Path], table: Table) -> dict[str, list
                 raise TerminalError(f"row group {number} of an object of {table.name} has no statistics of its devices")
             numbers.setdefault(bucket_of(str(statistics.min)), []).append(number)
         for bucket, of_bucket in numbers.items():
-            index.setdefault(bucket, []).append(_RowGroups(path, metadata, of_bucket))
+            index.setdefault(bucket, []).append((path, of_bucket))
     return index
 
 
+def _read(groups: Sequence[tuple[Path, list[int]]], opened: _Opened) -> pa.Table:
+    """Row groups of some files, in flight form."""
+    parts = [opened(path).read_row_groups(numbers, use_threads=False) for path, numbers in groups]
+    return read_in_flight(pa.concat_tables(parts).unify_dictionaries().combine_chunks())
+
+
 def _compacted_object(table: Table, rows: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    with writer(sink, table) as parquet:
-        parquet.write_table(rows.cast(arrow_schema(table)), row_group_size=ROW_GROUP_ROWS)
-    return sink.getvalue()
+    parquet = RowGroups(table, Codec.COMPACTED)
+    for first in range(0, len(rows), ROW_GROUP_ROWS):
+        parquet.add(rows.slice(first, ROW_GROUP_ROWS))
+    return parquet.file()

@@ -7,7 +7,9 @@ rows that share a moment of a device with another are compared column by column.
 import pyarrow as pa
 
 from wattline.adapters.arrow import Array, pc
-from wattline.adapters.parquet_files import arrow_schema
+from wattline.adapters.integer_order import as_one, ranks
+from wattline.adapters.parquet_files import one_chunk
+from wattline.errors import TerminalError
 from wattline.tables import HEARTBEATS, Kind, Table
 
 SEQ = "seq"
@@ -16,9 +18,9 @@ SEQ = "seq"
 def in_order(table: Table, rows: pa.Table) -> pa.Table:
     """The rows by the table's sort, without those that equal another in every column but `seq`, as `distinct` says.
 
-    `rows` are of the table's columns; texts may be dictionaries, and are in the answer if they were. Of heartbeats
-    that are alone in their moment `seq` becomes 0: an order of one, which costs half the bytes. Statements of other
-    tables meet under different keys, so theirs stays.
+    `rows` are of the table's columns, in flight form (see `parquet_files`); so is the answer. Of heartbeats that are
+    alone in their moment `seq` becomes 0: an order of one, which costs half the bytes. Statements of other tables meet
+    under different keys, so theirs stays.
     """
     rows = rows.unify_dictionaries().combine_chunks()
     moments = _moments(table, rows)
@@ -30,8 +32,8 @@ def in_order(table: Table, rows: pa.Table) -> pa.Table:
     ordered = rows.take(order)
     if table not in HEARTBEATS.values():
         return ordered
-    seq = pc.if_else(shared, ordered[SEQ].combine_chunks(), 0)
-    return ordered.set_column(ordered.column_names.index(SEQ), rows.schema.field(SEQ), seq)
+    seq = pc.if_else(shared, one_chunk(ordered[SEQ]), 0)
+    return ordered.set_column(ordered.column_names.index(SEQ), SEQ, seq)
 
 
 def distinct(rows: pa.Table) -> Array:
@@ -40,35 +42,21 @@ def distinct(rows: pa.Table) -> Array:
     A statement that repeats earlier values later is kept. One between the two may still be on its way, or, where
     pieces overlap, lie under another key; without the repeat it would win.
     """
-    repeated = pa.array([True] * max(0, len(rows) - 1), pa.bool_())
+    repeated: Array = pa.repeat(True, max(0, len(rows) - 1))
     for name in rows.column_names:
         if name != SEQ:
-            column = rows[name].combine_chunks()
+            column = one_chunk(rows[name])
             repeated = pc.and_(repeated, pc.equal(column[1:], column[:-1]))
     return pa.concat_arrays([pa.array([True] * min(1, len(rows)), pa.bool_()), pc.invert(repeated)])
 
 
 def _moments(table: Table, rows: pa.Table) -> Array:
-    """A number for each row that orders as the table's sort does up to its first time: device rank, then time.
-
-    Raises ArrowInvalid where that does not fit 63 bits: a month in milliseconds takes 32 of them.
-    """
-    moments: Array = pa.array([0] * len(rows), pa.int64())
-    for name in table.sort:
-        ranks = _ranks(rows[name].combine_chunks())
-        moments = pc.add_checked(pc.multiply_checked(moments, (pc.max(ranks).as_py() or 0) + 1), ranks)
-        if table.column(name).kind is Kind.TIMESTAMP:
-            break
+    """A number for each row that orders as the table's sort does up to its first time: device rank, then time."""
+    kinds = [table.column(name).kind for name in table.sort]
+    moments = as_one([ranks(one_chunk(rows[name])) for name in table.sort[: kinds.index(Kind.TIMESTAMP) + 1]])
+    if moments is None:
+        raise TerminalError(f"the times in a partition of {table.name} lie too far apart to be sorted")
     return moments
-
-
-def _ranks(column: Array) -> Array:
-    """Whole numbers from 0 that order as the values do."""
-    if pa.types.is_timestamp(column.type):
-        times = column.cast(pa.int64())
-        return pc.subtract(times, pc.min(times))
-    texts = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
-    return pc.subtract(pc.rank(texts.dictionary, tiebreaker="dense").cast(pa.int64()), 1).take(texts.indices)
 
 
 def _shared(moments: Array) -> Array:
@@ -81,11 +69,15 @@ def _shared(moments: Array) -> Array:
 def _settled(table: Table, rows: pa.Table, order: Array, shared: Array) -> Array:
     """The order with the rows of shared moments sorted by all columns, and without the copies among them."""
     places = order.filter(shared)
-    among = rows.take(places).cast(arrow_schema(table))
+    among = pa.table([_comparable(column) for column in rows.take(places).columns], rows.column_names)
     by = pc.sort_indices(among, [(name, "ascending") for name in _columns_in_order(table)])
     kept = distinct(among.take(by))
-    every = pa.array([True] * len(order), pa.bool_())
+    every = pa.repeat(True, len(order))
     return pc.replace_with_mask(order, shared, places.take(by)).filter(pc.replace_with_mask(every, shared, kept))
+
+
+def _comparable(column: Array) -> Array:
+    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
 
 
 def _columns_in_order(table: Table) -> list[str]:

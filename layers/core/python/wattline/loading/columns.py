@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from wattline.adapters.arrow import Array, arange, pc
+from wattline.adapters.arrow import Array, all_but, pc
 from wattline.loading.judging import Judge, Judged
 from wattline.loading.staging import Unreadable
 
@@ -85,8 +85,9 @@ def judge_rows(rows: RawRows, columns: Iterable[Column], now_ms: int) -> tuple["
     table = pa.table([*values, rows.lines], names=[*names, LINE])
     if not reasons:
         return table, {}
-    bad = pc.is_in(arange(0, len(table)), pa.array(list(reasons), pa.int64()))
-    return table.filter(pc.invert(bad)), {rows.lines[row].as_py(): reason for row, reason in reasons.items()}
+    return table.filter(all_but(len(table), reasons)), {
+        rows.lines[row].as_py(): reason for row, reason in reasons.items()
+    }
 
 
 def _without_absent(judged: Judged, raw: Array) -> Judged:

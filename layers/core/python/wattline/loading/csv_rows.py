@@ -9,7 +9,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from wattline.adapters.arrow import Array, arange, pc
+from wattline.adapters.arrow import Array, all_but, arange, pc
 from wattline.loading.columns import Column, RawBlock, RawRows, Reject, match_header
 from wattline.loading.lines import TOO_LONG, Block, blocks
 from wattline.loading.staging import Unreadable
@@ -90,13 +90,9 @@ def _parsed(  # noqa: PLR0913, PLR0917 - what a block is parsed with
     )
     lines = arange(first_line, first_line + len(table) + len(no_rows))
     if no_rows:
-        lines = lines.filter(_not_in(lines, no_rows))
+        lines = lines.filter(all_but(len(lines), (line - first_line for line in no_rows)))
     rows = RawRows({name: _one_chunk(table.column(f"f{place}")) for name, place in places.items()}, lines)
-    return rows.filter(_not_in(lines, _empty_lines(data, first_line))) if _may_be_empty(rows) else rows
-
-
-def _not_in(lines: Array, some: list[int]) -> Array:
-    return pc.invert(pc.is_in(lines, pa.array(some, pa.int64())))
+    return _without_empty_lines(rows, data, first_line) if _may_be_empty(rows) else rows
 
 
 def _may_be_empty(rows: RawRows) -> bool:
@@ -106,8 +102,9 @@ def _may_be_empty(rows: RawRows) -> bool:
     return bool(pc.any(pc.equal(pc.binary_length(texts), 0)).as_py())
 
 
-def _empty_lines(data: bytes, first_line: int) -> list[int]:
-    return [line for line, raw in enumerate(data.removesuffix(b"\n").split(b"\n"), start=first_line) if not raw]
+def _without_empty_lines(rows: RawRows, data: bytes, first_line: int) -> RawRows:
+    empty = [line for line, raw in enumerate(data.removesuffix(b"\n").split(b"\n"), start=first_line) if not raw]
+    return rows.filter(pc.invert(pc.is_in(rows.lines, pa.array(empty, pa.int64()))))
 
 
 def _one_chunk(column: Array) -> Array:

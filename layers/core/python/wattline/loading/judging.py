@@ -155,17 +155,13 @@ class Instant:
             pc.binary_join_element_wise(_without_suffix(texts.dictionary), b"Z", b""),
             texts.dictionary,
         )
-        values: list[Array] = []
-        bad: dict[int, str] = {}
-        for first in range(0, len(distinct), SLICE):
-            some = distinct.slice(first, SLICE)
-            read = _rfc3339(some, latest)
-            if read is None:
-                one_by_one, reasons = _each(some, lambda text: self._instant(text, now_ms), EARLIEST_MS)
-                bad |= {first + at: reason for at, reason in reasons.items()}
-                read = pa.array(one_by_one, pa.int64())
-            values.append(read)
-        by_code = pa.concat_arrays(values) if values else pa.array([], pa.int64())
+        slices = [_rfc3339(distinct.slice(first, SLICE), latest) for first in range(0, len(distinct), SLICE)]
+        read = pa.concat_arrays(slices) if slices else pa.array([], pa.int64())
+        unread = pc.is_null(read)
+        places = pc.indices_nonzero(unread)
+        values, reasons = _each(distinct.take(places), lambda text: self._instant(text, now_ms), EARLIEST_MS)
+        by_code = pc.replace_with_mask(read, unread, pa.array(values, pa.int64()))
+        bad = {places[at].as_py(): reason for at, reason in reasons.items()}
         return Judged(by_code.take(texts.indices), _spread(texts, bad))
 
     def _instant(self, text: str, now_ms: int) -> int:
@@ -182,18 +178,15 @@ _USUAL = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$"
 """What Arrow reads exactly as `parse_instant` does."""
 
 
-def _rfc3339(texts: Array, latest_ms: int) -> Array | None:
-    """Milliseconds, if Arrow reads all of them and none needs a second look."""
-    if not pc.all(pc.match_substring_regex(texts, _USUAL)).as_py():
-        return None
+def _rfc3339(texts: Array, latest_ms: int) -> Array:
+    """Milliseconds; null where a text needs a second look, and for all of them where Arrow refuses one."""
+    usual = pc.match_substring_regex(texts, _USUAL)
     try:
-        instants = texts.cast(pa.string()).cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+        instants = pc.if_else(usual, texts, None).cast(pa.string()).cast(pa.timestamp("us", "UTC")).cast(pa.int64())
     except pa.ArrowInvalid:
-        return None
-    bounds = pc.min_max(instants)
-    if bounds["min"].as_py() < EARLIEST_MS or bounds["max"].as_py() > latest_ms * 1000:
-        return None
-    return pc.divide(instants, 1000)
+        return pa.nulls(len(texts), pa.int64())
+    in_range = pc.and_(pc.greater_equal(instants, EARLIEST_MS), pc.less_equal(instants, latest_ms * 1000))
+    return pc.if_else(in_range, pc.divide(instants, 1000), None)
 
 
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)
@@ -209,7 +202,9 @@ class Number:
 
     def __call__(self, texts: Array, now_ms: int) -> Judged:
         """Arrow casts slice by slice."""
-        slices = [_floats(texts.slice(at, SLICE)) for at in range(0, len(texts), SLICE)]
+        blank = pc.equal(pc.binary_length(texts), 0)
+        filled = pc.if_else(blank, b"nan", texts) if pc.any(blank).as_py() else texts
+        slices = [_floats(filled.slice(at, SLICE)) for at in range(0, len(texts), SLICE)]
         numbers = pa.concat_arrays(slices) if slices else pa.array([], pa.float64())
         measure = self.measure
         # NaN fails both comparisons, and so do infinities

@@ -153,7 +153,7 @@ def _raw_texts(drop: Drop, lines: list[int]) -> Iterator[tuple[int, str]]:
         return
     at = 0
     for block in blocks(drop.path):
-        end = block.first_line + block.data.count(b"\n") + (not block.data.endswith(b"\n"))
+        end = block.first_line + block.lines + (not block.data.endswith(b"\n"))
         while at < len(lines) and lines[at] < end:
             yield lines[at], block.text(lines[at])
             at += 1

@@ -8,6 +8,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
+import pyarrow as pa
+
+from wattline.adapters.arrow import Array, pc
+
 BLOCK = 8 << 20
 MAX_LINE = 1 << 20
 """A longer line is no row of ours; it is passed over, however long it is."""
@@ -18,7 +22,7 @@ RAW_SHOWN = 500
 """Characters of a rejected row that its reject shows."""
 
 
-_STRIDE = 4096
+_STRIDE = 8192
 
 
 @dataclass
@@ -31,19 +35,30 @@ class Block:
     overlong: list[tuple[int, str]] = field(default_factory=list)
     """Lines that are left out of `data` (an empty line stands there), with their beginnings."""
 
+    @property
+    def lines(self) -> int:
+        """How many line feeds there are."""
+        return self._before[-1]
+
     @cached_property
-    def _feeds(self) -> list[int]:
+    def _feeds(self) -> Array:
+        """Which bytes are line feeds."""
+        characters = pa.Array.from_buffers(pa.uint8(), len(self.data), [None, pa.py_buffer(self.data)])
+        return pc.equal(characters, pa.scalar(ord("\n"), pa.uint8()))
+
+    @cached_property
+    def _before(self) -> list[int]:
         """How many line feeds stand before each stride of the data: few lines are asked for, and all are many."""
-        counts = (self.data.count(b"\n", at, at + _STRIDE) for at in range(0, len(self.data), _STRIDE))
-        return list(accumulate(counts, initial=0))
+        strides = range(0, len(self.data), _STRIDE)
+        return list(accumulate((self._feeds.slice(at, _STRIDE).true_count for at in strides), initial=0))
 
     def text(self, line: int) -> str:
         """The raw text of a line, by its number in the file."""
-        feeds = line - self.first_line
-        stride = max(0, bisect_left(self._feeds, feeds) - 1)
-        start = stride * _STRIDE
-        for _ in range(feeds - self._feeds[stride]):
-            start = self.data.index(b"\n", start) + 1
+        feeds, start = line - self.first_line, 0
+        if feeds:
+            stride = bisect_left(self._before, feeds) - 1
+            places = pc.indices_nonzero(self._feeds.slice(stride * _STRIDE, _STRIDE))
+            start = stride * _STRIDE + places[feeds - self._before[stride] - 1].as_py() + 1
         end = self.data.find(b"\n", start)
         return shown(self.data[start : None if end < 0 else end])
 
@@ -68,7 +83,7 @@ def blocks(path: Path, *, size: int = BLOCK, max_line: int = MAX_LINE) -> Iterat
             if end:
                 block = Block(line, data[:end], file.tell() - len(carry), overlong)
                 yield block
-                line += block.data.count(b"\n")
+                line += block.lines
         if carry:
             yield Block(line, carry, file.tell())
 

@@ -22,7 +22,7 @@ from wattline.domain.energy_post import (
     reading_amount,
     split_within_capacity,
 )
-from wattline.domain.instants import MINUTE_MS
+from wattline.domain.instants import MINUTE_MS, interval_floor
 from wattline.errors import InvalidRequest
 from wattline.loading.columns import LINE, Column
 from wattline.loading.judging import Exactly, Instant, Text, choice, identifier
@@ -59,7 +59,13 @@ SERIES_ROWS = 3_000_000
 """The most rows of one series in a file, nearly six years of minutes: what is sorted in memory at once."""
 
 CHUNK = 20_000
-"""Readings of a series that are split at once."""
+"""Readings of a series that are split at once; the last quarter hour of a chunk is whole."""
+
+LONGEST_CHUNK = 2 * CHUNK
+"""Where readings always span the quarter hours' edges, a chunk of so many ends within one.
+
+That shows only where a part of just this quarter hour is corrected later: its two pieces are corrected each.
+"""
 
 CHUNKS = 1_000
 """More than a series can have."""
@@ -195,14 +201,15 @@ def _step(times: Array) -> int:
 
 
 def _chunks(rows: pa.Table, units: Units, step_ms: int) -> Iterator[tuple[int, _Kept, dict[int, str]]]:
-    """Rows, good readings by time and refused lines, cut where no reading spans the cut: so it splits as at once."""
+    """Rows, good readings by time and refused lines, cut where no reading spans the cut."""
     kept: _Kept = {}
     refused: dict[int, str] = {}
     count = 0
     end_ms = 0
     for batch in rows.to_batches(max_chunksize=CHUNK):
         for at_ms, text, line in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            if count >= CHUNK and at_ms >= end_ms:
+            cut_ms = interval_floor(at_ms) if count < LONGEST_CHUNK else at_ms
+            if count >= CHUNK and cut_ms >= end_ms:
                 yield count, kept, refused
                 kept, refused, count = {}, {}, 0
             count += 1
