@@ -52,7 +52,7 @@ def test_a_file_holds_no_text_that_its_rows_do_not(case: tuple[Table, pa.Table])
     table, rows = case
     parquet = RowGroups(table, Codec.LANDING)
     parquet.add(rows)
-    read = pq.ParquetFile(io.BytesIO(parquet.file()), read_dictionary=table.text_columns).read()
+    read: Any = pq.ParquetFile(io.BytesIO(parquet.file()), read_dictionary=table.text_columns).read()
     for name in table.text_columns:
         for chunk in read[name].chunks:
             assert sorted(chunk.dictionary.to_pylist()) == sorted(set(chunk.to_pylist()))
