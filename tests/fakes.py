@@ -6,7 +6,7 @@ from threading import Lock
 
 from wattline.batches import Batch, Row
 from wattline.domain.energy import Basis, Piece, Statement
-from wattline.domain.fleet import HOT_WINDOW_MS, Heartbeat, HeartbeatStatement, Kind, is_charging, newest
+from wattline.domain.fleet import HOT_WINDOW_MS, Heartbeat, HeartbeatStatement, Kind, Run, is_charging, newest
 from wattline.domain.instants import HOUR_MS, INTERVAL_MS
 from wattline.domain.links import Link
 from wattline.domain.reports import Report, State
@@ -161,6 +161,9 @@ class FakeHotFleet:
         for position, said in enumerate(statements):
             until = max(now_ms, said.heartbeat.ts_ms) + HOT_WINDOW_MS + HOUR_MS
             self.said[kind, said.heartbeat.device_id, request, position] = (said, until)
+
+    def put_runs(self, kind: Kind, runs: Sequence[Run], request: int, now_ms: int) -> None:
+        self.put(kind, [said for run in runs for said in run.statements], request, now_ms)
 
     def update_live(self, kind: Kind, statements: Iterable[HeartbeatStatement], *, complete: bool = True) -> None:
         with self._lock:

@@ -12,7 +12,7 @@ from tests.fakes import FakeHotFleet, FakeLinks
 from wattline.adapters.hot_fleet import DynamoHotFleet
 from wattline.adapters.hot_links import DynamoLinks
 from wattline.adapters.hot_table import HotTable
-from wattline.domain.fleet import HOT_WINDOW_MS, Heartbeat, HeartbeatStatement, Kind, state
+from wattline.domain.fleet import HOT_WINDOW_MS, Heartbeat, HeartbeatStatement, Kind, Run, state
 from wattline.domain.instants import DAY_MS, HOUR_MS, parse_instant
 from wattline.domain.links import Link
 from wattline.errors import Conflict
@@ -64,6 +64,18 @@ def test_heartbeats_of_a_range_are_read_back_and_only_those(hot: HotFleet) -> No
     store(hot, vehicle("v2", NOW))
     found = read(hot, "v", NOW - 100 * MINUTE, NOW - 10 * MINUTE)
     assert sorted(said.heartbeat.values[1] for said in found) == list(range(11, 101))
+
+
+def test_runs_of_a_file_are_read_back_whatever_hours_they_span_and_however_much_they_say(hot: HotFleet) -> None:
+    start = NOW - HOUR_MS - 30_000
+    long = Run("v", NOW // 1000, [(start + n * 1_000, n, n % 100, n, -n) for n in range(7_000)])
+    twice = Run("w", NOW // 1000, [(NOW, 7, 1, 2, 3), (NOW, 9, 4, 5, 6)])
+    hot.put_runs(Kind.VEHICLE, [long, twice], 3, NOW)
+    hot.put_runs(Kind.VEHICLE, [long, twice], 3, NOW)  # another attempt
+    hot.put_runs(Kind.VEHICLE, [Run("w", NOW // 1000, [(NOW, 11, 7, 8, 9)])], 4, NOW)
+    found = sorted(read(hot, "v", start + 60_000, NOW + DAY_MS), key=lambda said: said.seq)
+    assert found == long.statements[60:]
+    assert sorted(said.seq for said in read(hot, "w", NOW, NOW + 1)) == [7, 9, 11]
 
 
 def test_kinds_do_not_mix(hot: HotFleet) -> None:

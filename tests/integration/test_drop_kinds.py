@@ -21,12 +21,13 @@ from wattline.batches import Batch
 from wattline.domain.energy_post import Units
 from wattline.domain.energy_series import Fill
 from wattline.domain.fleet import Kind
-from wattline.domain.instants import DAY_MS, FOREVER_MS, MINUTE_MS, format_instant, parse_instant
+from wattline.domain.instants import DAY_MS, FOREVER_MS, HOUR_MS, MINUTE_MS, format_instant, parse_instant
 from wattline.domain.links import Link
 from wattline.domain.loads import Format
 from wattline.errors import InvalidRequest
 from wattline.loading.kind import Drop, Stores
 from wattline.loading.kinds import energy as energy_kind
+from wattline.loading.kinds import heartbeats as heartbeats_kind
 from wattline.loading.kinds import kind_of
 from wattline.ports import Received
 from wattline.services.energy import HOT_WINDOW_MS, EnergyPost, EnergyQuery, post_energy, read_energy
@@ -285,6 +286,45 @@ def test_heartbeats_by_file_are_heartbeats_by_post(format_: Format, tmp_path: An
     assert sorted(recent, key=str) == sorted(
         (said.heartbeat for said, _ in posted.said.values() if said.heartbeat.ts_ms > NOW - DAY_MS), key=str
     )
+
+
+heartbeats_of_a_file = st.lists(
+    st.tuples(
+        st.sampled_from(["ev-1", "ev-2", "EV-1", "ev-10"]), st.integers(-2, 150), st.integers(0, 9), st.integers(0, 9)
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@pytest.mark.parametrize(("gathered", "at_once"), [(1, 1), (7, 3), (20, 100)])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=heartbeats_of_a_file)
+def test_however_hot_rows_are_gathered_the_table_holds_all_and_the_newest_is_live(
+    gathered: int, at_once: int, rows: list[tuple[str, int, int, int]], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeats_kind, "HOT_ROWS", gathered)
+    monkeypatch.setattr(heartbeats_kind, "SLICE", at_once)
+    path = tmp_path / "drop"
+    first = NOW - 3 * HOUR_MS
+    path.write_text("\n".join([
+        "vehicleId,timestamp,soc,kwhDeliveredDc,batteryTemp",
+        *(f"{device},{format_instant(first + minute * MINUTE_MS)},{soc},{dc},-1" for device, minute, soc, dc in rows),
+    ]))  # fmt: skip
+    hot = FakeHotFleet()
+    drop = Drop(path, path.stat().st_size, "drops/vehicles/f.csv", Format.CSV, "a" * 32, NOW, NOW)
+    kind_of("vehicles").load(drop, in_memory(lake=FakeLake(), fleet=hot), Told())
+    said = [
+        (device, first + minute * MINUTE_MS, line, soc * 100, dc)
+        for line, (device, minute, soc, dc) in enumerate(rows, start=2)
+    ]
+    scale = 10 ** HEARTBEATS[Kind.VEHICLE].column("kwh_dc").scale
+    held = [(s.heartbeat.device_id, s.heartbeat.ts_ms, s.seq, *s.heartbeat.values[:2]) for s, _ in hot.said.values()]
+    assert sorted(held) == sorted((*row[:4], row[4] * scale) for row in said)
+    for device in {row[0] for row in said}:
+        live = hot.live(Kind.VEHICLE, device)
+        assert live is not None
+        assert (live.heartbeat.ts_ms, live.seq) == max(row[1:3] for row in said if row[0] == device)
 
 
 def test_links_by_file_are_links_by_put_and_those_that_overlap_are_rejected(bench: Loader) -> None:

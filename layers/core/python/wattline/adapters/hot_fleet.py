@@ -10,6 +10,7 @@
 """
 
 import json
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from wattline.domain.fleet import (
     Heartbeat,
     HeartbeatStatement,
     Kind,
+    Run,
     is_charging,
     live,
 )
@@ -53,13 +55,17 @@ class DynamoHotFleet:
     def put(self, kind: Kind, statements: Sequence[HeartbeatStatement], request: int, now_ms: int) -> None:
         """One item a device and hour; `request` tells apart requests of one second."""
         ordered = sorted(statements, key=lambda said: (said.heartbeat.device_id, said.heartbeat.ts_ms))
-        items: list[Item] = []
-        for (device, hour), of_hour in groupby(ordered, lambda s: (s.heartbeat.device_id, _hour(s.heartbeat.ts_ms))):
-            said = list(of_hour)
-            for part, first in enumerate(range(0, len(said), ROWS_PER_ITEM)):
-                sk = f"R#{hour}#{said[0].received_s}#{request:010d}#{part}"
-                items.append(_readings_item(_pk(kind, device), sk, said[first : first + ROWS_PER_ITEM], now_ms))
-        self._table.put_all(items)
+        runs = [
+            Run(device, of_device[0].received_s, [(s.heartbeat.ts_ms, s.seq, *s.heartbeat.values) for s in of_device])
+            for device, of_device in (
+                (device, list(group)) for device, group in groupby(ordered, lambda said: said.heartbeat.device_id)
+            )
+        ]
+        self.put_runs(kind, runs, request, now_ms)
+
+    def put_runs(self, kind: Kind, runs: Sequence[Run], request: int, now_ms: int) -> None:
+        """The same items."""
+        self._table.put_all([item for run in runs for item in _items(kind, run, request, now_ms)])
 
     def read(self, kind: Kind, wanted: HeartbeatRange, now_ms: int) -> list[HeartbeatStatement]:
         """Every statement of the range that has not expired."""
@@ -68,7 +74,7 @@ class DynamoHotFleet:
             said
             for item in self._table.query(_pk(kind, wanted.device_id), first, last)
             if int(item["expires_at"]["N"]) * 1000 > now_ms
-            for said in _statements(wanted.device_id, item)
+            for said in _run(wanted.device_id, item).statements
             if wanted.start_ms <= said.heartbeat.ts_ms < wanted.end_ms and said.received_s <= wanted.as_of_s
         ]
 
@@ -154,21 +160,26 @@ def _hour(ts_ms: int) -> str:
     return to_datetime(ts_ms).strftime("%Y-%m-%dT%H")
 
 
-def _readings_item(pk: str, sk: str, said: Sequence[HeartbeatStatement], now_ms: int) -> "Item":
-    kept_until = max(now_ms, said[-1].heartbeat.ts_ms + HEARTBEAT_MS) + HOT_WINDOW_MS + HOUR_MS
-    rows = [(each.heartbeat.ts_ms, each.seq, *each.heartbeat.values) for each in said]
-    return {
-        "pk": {"S": pk},
-        "sk": {"S": sk},
-        "rows": {"S": json.dumps(rows, separators=(",", ":"))},
-        "expires_at": {"N": str(-(-kept_until // 1000))},
-    }
+def _items(kind: Kind, run: Run, request: int, now_ms: int) -> Iterator["Item"]:
+    """The readings' items, cut where an hour begins."""
+    first = 0
+    while first < len(run.rows):
+        hour = run.rows[first][0] // HOUR_MS
+        end = bisect_left(run.rows, ((hour + 1) * HOUR_MS,), first)
+        for part, at in enumerate(range(first, end, ROWS_PER_ITEM)):
+            rows = run.rows[at : min(end, at + ROWS_PER_ITEM)]
+            kept_until = max(now_ms, rows[-1][0] + HEARTBEAT_MS) + HOT_WINDOW_MS + HOUR_MS
+            yield {
+                "pk": {"S": _pk(kind, run.device_id)},
+                "sk": {"S": f"R#{_hour(hour * HOUR_MS)}#{run.received_s}#{request:010d}#{part}"},
+                "rows": {"S": json.dumps(rows, separators=(",", ":"))},
+                "expires_at": {"N": str(-(-kept_until // 1000))},
+            }
+        first = end
 
 
-def _statements(device_id: str, item: "Item") -> Iterator[HeartbeatStatement]:
-    received_s = int(item["sk"]["S"].split("#")[2])
-    for ts_ms, seq, *values in json.loads(item["rows"]["S"]):
-        yield HeartbeatStatement(Heartbeat(device_id, ts_ms, tuple(values)), received_s, seq)
+def _run(device_id: str, item: "Item") -> Run:
+    return Run(device_id, int(item["sk"]["S"].split("#")[2]), json.loads(item["rows"]["S"]))
 
 
 def live_statement(item: "Item") -> HeartbeatStatement:

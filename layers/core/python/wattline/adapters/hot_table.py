@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -22,6 +23,9 @@ BATCH = 25
 READ_BATCH = 100
 """The most keys BatchGetItem takes."""
 
+THREADS = 16
+"""Calls under way at once; a client keeps as many connections."""
+
 _ATTEMPTS = 8
 _FIRST_PAUSE = 0.05
 
@@ -35,9 +39,16 @@ class HotTable:
         self._pause = pause
 
     def put_all(self, items: "Sequence[Item]") -> None:
-        """Put all items, whose keys are distinct. Raises TransientError if some may be missing."""
-        for first in range(0, len(items), BATCH):
-            self._put_batch([{"PutRequest": {"Item": item}} for item in items[first : first + BATCH]])
+        """Put all items, whose keys are distinct, batches in parallel. Raises TransientError if some may be missing."""
+        batches: list[list[WriteRequestTypeDef | WriteRequestOutputTypeDef]] = [
+            [{"PutRequest": {"Item": item}} for item in items[first : first + BATCH]]
+            for first in range(0, len(items), BATCH)
+        ]
+        if len(batches) < 2:
+            list(map(self._put_batch, batches))
+        else:
+            with ThreadPoolExecutor(min(THREADS, len(batches))) as threads:
+                list(threads.map(self._put_batch, batches))
 
     def _put_batch(self, requests: "Sequence[WriteRequestTypeDef | WriteRequestOutputTypeDef]") -> None:
         """DynamoDB may leave some of a batch undone; those are sent again after a growing, jittered pause."""

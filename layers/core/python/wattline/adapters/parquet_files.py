@@ -65,6 +65,7 @@ class RowGroups:
             column_encoding={c.name: "DELTA_BINARY_PACKED" for c in table.columns if c.kind is not Kind.TEXT},
             store_decimal_as_integer=True,
             compression=codec.value,
+            compression_level=3 if codec is Codec.COMPACTED else None,
             data_page_version="1.0",
             store_schema=False,  # readers get plain texts, however the writer held them
         )

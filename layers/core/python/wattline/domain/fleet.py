@@ -1,6 +1,6 @@
 """Heartbeats of vehicles and meters, one a minute each, and which of several statements about one holds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -86,6 +86,27 @@ class HeartbeatStatement:
         return (self.received_s, self.seq, self.heartbeat.values)
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What was said at one time about one device: of each heartbeat its time (ms), its `seq` and its values.
+
+    Files have millions of rows; this way they need no object each.
+    """
+
+    device_id: str
+    received_s: int
+    rows: Sequence[tuple[int, ...]]
+    """In order of time."""
+
+    @property
+    def statements(self) -> list[HeartbeatStatement]:
+        """The same, an object each."""
+        return [
+            HeartbeatStatement(Heartbeat(self.device_id, ts_ms, tuple(values)), self.received_s, seq)
+            for ts_ms, seq, *values in self.rows
+        ]
+
+
 _REPEATS = 1_000
 """A request holds no more readings than this, so no more about one moment of one device."""
 
@@ -116,9 +137,14 @@ def newest(statements: Iterable[HeartbeatStatement]) -> list[HeartbeatStatement]
 
 
 def live(statements: Iterable[HeartbeatStatement]) -> list[HeartbeatStatement]:
-    """The latest moment of each device."""
-    latest = {said.heartbeat.device_id: said for said in newest(statements)}
-    return list(latest.values())
+    """The statement that holds about the latest moment of each device, by device."""
+    latest: dict[str, HeartbeatStatement] = {}
+    for said in statements:
+        device, ts_ms = said.heartbeat.device_id, said.heartbeat.ts_ms
+        known = latest.get(device)
+        if known is None or (known.heartbeat.ts_ms, known.rank) < (ts_ms, said.rank):
+            latest[device] = said
+    return [latest[device] for device in sorted(latest)]
 
 
 def is_charging(heartbeat: Heartbeat) -> bool:

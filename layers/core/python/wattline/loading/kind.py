@@ -31,9 +31,9 @@ class Drop:
     received_ms: int
     now_ms: int
 
-    def request(self, block: int) -> int:
-        """A number that tells the hot rows of a block from those of others and of other requests."""
-        return int(self.load_id, 16) % 10**6 * 10**4 + block
+    def request(self, part: int) -> int:
+        """A number that tells the hot rows of a part of the file from those of others and of other requests."""
+        return int(self.load_id, 16) % 10**6 * 10**4 + part
 
 
 class Progress(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wattline.domain.fleet import HeartbeatStatement, Kind
+from wattline.domain.fleet import HeartbeatStatement, Kind, Run
 from wattline.domain.links import Link
 
 
@@ -31,6 +31,9 @@ class HotFleet(Protocol):
 
     def put(self, kind: Kind, statements: Sequence[HeartbeatStatement], request: int, now_ms: int) -> None:
         """Store the heartbeats of one request. Raises TransientError when some may not be stored."""
+
+    def put_runs(self, kind: Kind, runs: Sequence[Run], request: int, now_ms: int) -> None:
+        """The same, of a part of a file."""
 
     def update_live(self, kind: Kind, statements: Iterable[HeartbeatStatement], *, complete: bool = True) -> None:
         """Make the newest heartbeat of each device its live state, unless a newer one is. Raises TransientError.
