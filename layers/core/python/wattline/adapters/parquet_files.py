@@ -49,7 +49,7 @@ class Codec(StrEnum):
     LANDING = "snappy"
     """Of objects that are written once, read once and deleted within a day or so."""
     COMPACTED = "zstd"
-    """Of those that stay: ids repeat less there, but it takes a twentieth off the rest."""
+    """Of those that stay, and are read again and again."""
 
 
 class RowGroups:
