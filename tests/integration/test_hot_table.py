@@ -53,11 +53,29 @@ def stored(emulated: Emulated) -> int:
 def test_items_left_undone_are_sent_again_after_growing_pauses(emulated: Emulated) -> None:
     pauses: list[float] = []
     client = BusyClient(emulated.dynamodb, rounds=3, left_undone=4)
-    HotTable(cast("Any", client), HOT_TABLE, pauses.append).put_all(items(30))
-    assert stored(emulated) == 30
-    assert client.batch_sizes == [25, 4, 4, 4, 5]
+    HotTable(cast("Any", client), HOT_TABLE, pauses.append).put_all(items(25))
+    assert stored(emulated) == 25
+    assert client.batch_sizes == [25, 4, 4, 4]
     assert len(pauses) == 3
     assert pauses[2] > pauses[0]
+
+
+def test_batches_in_parallel_store_everything_whatever_is_left_undone(emulated: Emulated) -> None:
+    client = BusyClient(emulated.dynamodb, rounds=12, left_undone=7)
+    HotTable(cast("Any", client), HOT_TABLE, lambda _: None).put_all(items(260))
+    assert stored(emulated) == 260
+    assert len(client.batch_sizes) > 11
+
+
+def test_one_batch_that_fails_among_many_is_an_error(emulated: Emulated) -> None:
+    class Once:
+        def batch_write_item(self, RequestItems: dict[str, list[Any]]) -> Any:  # noqa: N803
+            if RequestItems[HOT_TABLE][0]["PutRequest"]["Item"]["sk"]["S"] == "0075":
+                raise ClientError({"Error": {"Code": "InternalServerError"}}, "BatchWriteItem")
+            return emulated.dynamodb.batch_write_item(RequestItems=RequestItems)
+
+    with pytest.raises(TransientError, match="repeat"):
+        HotTable(cast("Any", Once()), HOT_TABLE).put_all(items(260))
 
 
 def test_items_that_stay_undone_are_an_error_the_caller_can_repeat(emulated: Emulated) -> None:
