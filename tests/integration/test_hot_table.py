@@ -61,7 +61,7 @@ def test_items_left_undone_are_sent_again_after_growing_pauses(emulated: Emulate
 
 
 def test_batches_in_parallel_store_everything_whatever_is_left_undone(emulated: Emulated) -> None:
-    client = BusyClient(emulated.dynamodb, rounds=12, left_undone=7)
+    client = BusyClient(emulated.dynamodb, rounds=6, left_undone=7)
     HotTable(cast("Any", client), HOT_TABLE, lambda _: None).put_all(items(260))
     assert stored(emulated) == 260
     assert len(client.batch_sizes) > 11
