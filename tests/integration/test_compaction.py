@@ -14,7 +14,7 @@ from functions.compactor import handler as compactor
 from tests.emulated import BUCKET, HOT_TABLE, Emulated, emulate
 from tests.http_events import Context
 from tests.integration.listed_before import TWO, Answers, Listing, answers, listing
-from wattline.adapters import aws
+from wattline.adapters import aws, partition_objects
 from wattline.adapters.hot_table import HotTable
 from wattline.adapters.ledger import DynamoLedger
 from wattline.adapters.parquet_lake import ParquetLake
@@ -145,6 +145,24 @@ def answer(emulated: Emulated) -> dict[Any, Row]:
 
 def marks(emulated: Emulated) -> list[str]:
     return DynamoLedger(HotTable(emulated.dynamodb, HOT_TABLE)).marked(VEHICLES)
+
+
+@pytest.mark.parametrize("most_open", [1, 2, 500])
+def test_row_groups_are_small_and_inputs_may_be_more_than_may_be_open(
+    most_open: int, emulated: Emulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partition_objects, "ROW_GROUP_ROWS", 7)
+    monkeypatch.setattr(partition_objects, "MAX_OPEN", most_open)
+    said = landed(emulated)
+    run(emulated)
+    until_done(emulated)
+    left = keys(emulated)
+    assert len(rows_of(emulated, left)) == len(said)
+    for key in left:
+        metadata = pq.read_metadata(io.BytesIO(emulated.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()))
+        groups = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+        assert set(groups[:-1]) <= {7}
+        assert 0 < groups[-1] <= 7
 
 
 def test_a_partition_becomes_one_sorted_object_a_bucket_and_every_version_stays(emulated: Emulated) -> None:

@@ -60,11 +60,12 @@ def test_items_left_undone_are_sent_again_after_growing_pauses(emulated: Emulate
     assert pauses[2] > pauses[0]
 
 
-def test_batches_in_parallel_store_everything_whatever_is_left_undone(emulated: Emulated) -> None:
+@pytest.mark.parametrize("count", [0, 1, 25, 26, 50, 51, 260])
+def test_batches_in_parallel_store_everything_whatever_is_left_undone(count: int, emulated: Emulated) -> None:
     client = BusyClient(emulated.dynamodb, rounds=6, left_undone=7)
-    HotTable(cast("Any", client), HOT_TABLE, lambda _: None).put_all(items(260))
-    assert stored(emulated) == 260
-    assert len(client.batch_sizes) > 11
+    HotTable(cast("Any", client), HOT_TABLE, lambda _: None).put_all(items(count))
+    assert stored(emulated) == count
+    assert len(client.batch_sizes) > -(-count // 25) or count == 0
 
 
 def test_one_batch_that_fails_among_many_is_an_error(emulated: Emulated) -> None:

@@ -106,6 +106,20 @@ def test_csv_is_read_whatever_its_order_line_ends_and_quotes(content: str | byte
     assert values(rows) == [ROW]
 
 
+@pytest.mark.parametrize("length", [3, 63, 64, 100, 5_000])
+def test_every_line_of_a_large_file_is_found_by_its_number(length: int, tmp_path: Path) -> None:
+    texts = [f"{number:05d}".ljust(length - 1 - number % 2 * (length > 64), "x") for number in range(60_000 // length)]
+    path = tmp_path / "drop"
+    path.write_text("\n".join(texts) + "\n")
+    size = path.stat().st_size
+    found = [
+        block.text(line)
+        for block in lines.blocks(path, size=size // 2)
+        for line in range(block.first_line, block.first_line + block.lines)
+    ]
+    assert found == [text[: lines.RAW_SHOWN] for text in texts]
+
+
 def test_lines_are_numbered_as_an_editor_shows_them(tmp_path: Path) -> None:
     content = f"{HEADER}{GOOD}\n\n{GOOD}\nbad!,x,y\n\n\n{GOOD}"
     rows, rejects = read(content, tmp_path)
