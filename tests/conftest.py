@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from moto import mock_aws
 
@@ -20,6 +21,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Declared here, as options of folders further down are unknown when pytest is told to run all of `tests`."""
     parser.addoption("--target", choices=["ministack", "localstack"], default="ministack", help="of end-to-end tests")
 
+
+# A slow machine fails no law.
+hypothesis.settings.register_profile("wattline", deadline=None)
+hypothesis.settings.load_profile("wattline")
 
 # Powertools reads its variables when a function is imported, before any fixture.
 os.environ.update(ENVIRONMENT)

@@ -62,9 +62,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
 
 
 def announced(message: dict[str, Any]) -> list[Dropped]:
-    """The objects that a message speaks of; none in the event that S3 sends when it is told of the queue."""
+    """The objects that a message speaks of; none in the event that S3 sends when it is told of the queue.
+
+    What the console makes of a folder is an object too, whose key ends in a slash, and no drop.
+    """
     attempt = int(message["attributes"]["ApproximateReceiveCount"])
-    return [
-        Dropped(unquote_plus(record["s3"]["object"]["key"]), record["s3"]["object"]["eTag"].strip('"'), attempt)
-        for record in json.loads(message["body"]).get("Records", [])
-    ]
+    objects = [record["s3"]["object"] for record in json.loads(message["body"]).get("Records", [])]
+    dropped = [Dropped(unquote_plus(each["key"]), each["eTag"].strip('"'), attempt) for each in objects]
+    return [each for each in dropped if not each.key.endswith("/")]

@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 from infra.local import tokens
 from infra.local.processes import HOST, LocalRunError, Service, tail
@@ -29,6 +30,15 @@ SAMPLE_METERS = ROOT / "events" / "obis"
 SAMPLE_METERS_SINCE = "2023-03-01"
 
 Progress = Callable[[str], None]
+
+
+def outputs_of(file: Path) -> dict[str, str]:
+    """What `make up` left for other commands. Raises LocalRunError when it did not."""
+    try:
+        outputs: dict[str, str] = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise LocalRunError("the local stack does not run; start it with `make up`") from None
+    return outputs
 
 
 @dataclass(frozen=True)
@@ -133,17 +143,18 @@ class LocalCloud:
         return self._invoke("poller", {})
 
     def _invoke(self, function: str, event: dict[str, int]) -> str:
-        if not self.is_running():
-            raise LocalRunError("the local stack does not run; start it with `make up`")
         client = boto3.client(
             "lambda",
-            endpoint_url=self.endpoint_url,
+            endpoint_url=outputs_of(self.state / "outputs.json")["endpoint_url"],
             region_name=REGION,
             aws_access_key_id="test",
             aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
             config=Config(read_timeout=900, retries={"total_max_attempts": 1}),
         )
-        answer = client.invoke(FunctionName=f"{NAME}-{function}", Payload=json.dumps(event).encode())
+        try:
+            answer = client.invoke(FunctionName=f"{NAME}-{function}", Payload=json.dumps(event).encode())
+        except BotoCoreError as error:
+            raise LocalRunError(f"{error}; is the local stack still up? `make up` starts it") from error
         return answer["Payload"].read().decode()
 
     def down(self) -> list[str]:

@@ -1,7 +1,6 @@
 """`make drop`: put a file into the local stack's bucket, and follow its load to the end."""
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -10,9 +9,11 @@ from typing import Any
 import boto3
 import httpx
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from infra.local.cloud import ROOT
+from infra.local.cloud import ROOT, outputs_of
+from infra.local.processes import LocalRunError
 from wattline.domain.loads import DROPS, load_id
 from wattline.loading.kinds import KINDS
 
@@ -22,11 +23,17 @@ _ANNOUNCED_WITHIN_SECONDS = 60
 def main() -> int:
     """Exit code 0 when all rows or all but some were taken, 1 when the file failed."""
     asked = _arguments()
-    outputs = json.loads(asked.outputs.read_text())
     key = f"{DROPS}{asked.kind}/{asked.name or asked.file.name}"
-    identity = load_id(key, put(outputs, key, asked.file))
-    print(f"s3://{outputs['bucket']}/{key}  load {identity}")
-    load = _follow(outputs, identity)
+    try:
+        if not asked.file.is_file():
+            raise LocalRunError(f"there is no file {asked.file}; say make drop FILE=<file> KIND=<kind>")
+        outputs = outputs_of(asked.outputs)
+        identity = load_id(key, put(outputs, key, asked.file))
+        print(f"s3://{outputs['bucket']}/{key}  load {identity}")
+        load = _follow(outputs, identity)
+    except (LocalRunError, BotoCoreError, httpx.HTTPError) as error:
+        print(f"\nwattline: {error}", file=sys.stderr)
+        return 1
     print(
         f"{load['state']}: {load['rows_read']:,} rows read, {load['rows_stored']:,} stored, "
         f"{load['rows_rejected']:,} rejected" + (f"; {load['reason']}" if load["reason"] else "")
@@ -73,7 +80,7 @@ def _follow(outputs: dict[str, str], identity: str) -> dict[str, Any]:
             answer = api.get(f"/v1/loads/{identity}")
             if answer.status_code == httpx.codes.NOT_FOUND:
                 if time.monotonic() - started > _ANNOUNCED_WITHIN_SECONDS:
-                    raise SystemExit("wattline: nobody has taken the file up; is the stack running (make up)?")
+                    raise LocalRunError("nobody has taken the file up; is the stack running (make up)?")
             else:
                 load: dict[str, Any] = answer.raise_for_status().json()
                 progress.update(task, completed=load["percent"], description=load["state"])

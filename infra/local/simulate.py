@@ -1,7 +1,6 @@
 """`make simulate`: send a fleet's heartbeats to the local stack, and check that all of them come back."""
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -14,8 +13,9 @@ import httpx
 from botocore.config import Config
 from rich.progress import Progress
 
-from infra.local.cloud import NAME, ROOT
+from infra.local.cloud import NAME, ROOT, outputs_of
 from infra.local.fleet_model import Fleet, Pair, Reading, simulate
+from infra.local.processes import LocalRunError
 from wattline.adapters.athena import AthenaQueries
 from wattline.adapters.fleet_history import AthenaFleetHistory
 from wattline.domain.fleet import Kind
@@ -31,7 +31,11 @@ _DRAIN_SECONDS = 120
 def main() -> int:
     """Exit code 0 when everything that was accepted is found again."""
     asked = _arguments()
-    outputs = json.loads(asked.outputs.read_text())
+    try:
+        outputs = outputs_of(asked.outputs)
+    except LocalRunError as error:
+        print(f"\nwattline: {error}", file=sys.stderr)
+        return 1
     end_ms = int(time.time()) * 1000 // MINUTE_MS * MINUTE_MS
     start_ms = end_ms - asked.minutes * MINUTE_MS
     fleet = simulate(

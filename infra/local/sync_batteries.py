@@ -24,7 +24,7 @@ import boto3
 import httpx
 from botocore.config import Config
 
-from infra.local.cloud import ROOT
+from infra.local.cloud import ROOT, outputs_of
 from infra.local.processes import LocalRunError
 from wattline.domain.battery_responses import judge_device_id
 
@@ -181,9 +181,7 @@ def main() -> int:
     parser.add_argument("--outputs", type=Path, default=ROOT / ".local" / "outputs.json")
     asked = parser.parse_args()
     try:
-        if not asked.outputs.is_file():
-            raise LocalRunError("the local stack does not run; start it with `make up`")
-        outputs = json.loads(asked.outputs.read_text())
+        outputs = outputs_of(asked.outputs)
         api = BatteryApi(asked.source, token=os.environ.get("BATTERY_API_TOKEN"))
         for line in sync(api, bucket_of(outputs)):
             print(line, flush=True)

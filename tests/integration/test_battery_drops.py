@@ -3,11 +3,13 @@
 import gzip
 import json
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
 
 from tests.loader import Loader, counts, running_loader
+from wattline.adapters import drops
 from wattline.domain.batteries import Battery
 from wattline.domain.loads import Load
 
@@ -171,6 +173,30 @@ def test_assets_are_listed_with_what_the_vendor_says_of_them(loader: Loader) -> 
     assert described.keys() == {"b-1", "17"}
     assert described["b-1"] is not None
     assert (described["b-1"].text, described["b-1"].state) == ("Zwolle", "Ok")
+
+
+def test_a_state_that_comes_back_holds_again_though_the_file_is_an_earlier_one(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def assets(state: str) -> str:
+        return json.dumps({"items": [{"deviceId": "b-1", "state": state}, {"deviceId": "?"}]})
+
+    def held() -> str | None:
+        (battery,) = loader.means.stores.batteries.page(after=None, limit=10).batteries
+        assert battery.description is not None
+        return battery.description.state
+
+    key = "drops/battery/assets/{}.json".format
+    seconds = count(1_700_000_000)
+    monkeypatch.setattr(drops, "_milliseconds", lambda _: next(seconds) * 1_000)
+    first = loader.drop(assets("ok"), key("ok"))
+    loader.drop(assets("fault"), key("fault"))
+    assert held() == "fault"
+    assert loader.drop(assets("ok"), key("ok")) == first, "the load is the one that was"
+    assert held() == "ok"
+    loader.drop(assets("fault"), key("ok"))  # the same name, other content
+    loader.drop(assets("ok"), key("ok"))
+    assert held() == "ok"
 
 
 def test_a_low_charge_anywhere_in_a_file_raises_an_alert_and_the_same_file_again_changes_nothing(

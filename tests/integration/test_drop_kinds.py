@@ -144,7 +144,7 @@ series = st.lists(st.tuples(st.sampled_from(["falcon", "x-wing"]), st.sampled_fr
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 20_000])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=series, minutes=st.sampled_from([None, 5, 30]))
 @example(  # a chunk that ends within a quarter hour, a part of which is said anew
     rows=[
@@ -229,6 +229,19 @@ def test_a_series_is_told_by_its_bad_values_as_in_a_post(tmp_path: Any) -> None:
     assert sorted(found) == [3, 4, 5, 6, 7, 8, 9]
 
 
+def test_minutes_with_leading_zeros_are_minutes_and_never_another_ship(tmp_path: Any) -> None:
+    lines = [
+        ("falcon", "kWh", minutes, f"2024-06-12T0{number}:00:00Z", "7")
+        for number, minutes in enumerate(("00002882", "00000060", "0000000060", "0", "1441"))
+    ]
+    names = ("spaceship_id", "units", "interval_minutes", "datetime", "value")
+    loaded, told = load_energy([*lines, ("x-wing", "kWh", "60", "2024-06-12T09:00:00Z", "1")], names, tmp_path)
+    assert [line for line, *_ in told.rejects] == [2, 4, 5, 6]
+    day = (parse_instant("2024-06-12T00:00:00Z"), parse_instant("2024-06-13T00:00:00Z"))
+    totals = {ship: sum(point.amount or 0 for point in answers(loaded, ship, *day)) for ship in ("falcon", "x-wing")}
+    assert totals == {"falcon": 7 * 10**9, "x-wing": 10**9}
+
+
 def test_a_series_too_long_for_memory_is_refused_before_anything_is_stored(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,7 +311,7 @@ heartbeats_of_a_file = st.lists(
 
 
 @pytest.mark.parametrize(("gathered", "at_once"), [(1, 1), (7, 3), (20, 100)])
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=heartbeats_of_a_file)
 def test_however_hot_rows_are_gathered_the_table_holds_all_and_the_newest_is_live(
     gathered: int, at_once: int, rows: list[tuple[str, int, int, int]], tmp_path: Any, monkeypatch: pytest.MonkeyPatch

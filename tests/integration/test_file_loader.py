@@ -258,6 +258,12 @@ def test_the_test_event_of_s3_is_nothing_to_load(function: Any) -> None:
     function(message(body={"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}))
 
 
+def test_a_folder_made_in_the_console_is_nothing_to_load(bench: Loader, function: Any) -> None:
+    folder = bench.put("drops/vehicles/2024/", b"")
+    function(message(folder))
+    assert bench.means.loads.find(load_id(folder.key, folder.etag)) is None
+
+
 def test_a_bad_file_is_no_error_of_the_function_and_a_broken_store_is(bench: Loader, function: Any) -> None:
     function(message(bench.put("drops/vehicles/f.csv", b"")))
     dropped = bench.put("drops/vehicles/g.csv", HEADER + ROW)

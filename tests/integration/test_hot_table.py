@@ -8,8 +8,11 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from tests.emulated import HOT_TABLE, Emulated, emulate
+from wattline.adapters.hot_alerts import DynamoAlerts
 from wattline.adapters.hot_table import HotTable
+from wattline.domain.alerts import DEFAULT_RULES, Alert, AlertState, Device, DeviceKind, Reading, advance
 from wattline.errors import TransientError
+from wattline.ports import AlertPage
 
 
 @pytest.fixture
@@ -96,3 +99,25 @@ def test_a_query_follows_its_pages(emulated: Emulated) -> None:
     large = "x" * 300_000
     table.put_all([{"pk": {"S": "p"}, "sk": {"S": f"{n:04d}"}, "blob": {"S": large}} for n in range(9)])
     assert [item["sk"]["S"] for item in table.query("p", "0001", "0007")] == [f"{n:04d}" for n in range(1, 8)]
+
+
+def test_alerts_of_a_state_that_none_is_in_take_one_query_and_not_one_for_each_other(emulated: Emulated) -> None:
+    class Counting:
+        queries = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(emulated.dynamodb, name)
+
+        def query(self, **arguments: Any) -> Any:
+            self.queries += 1
+            return emulated.dynamodb.query(**arguments)
+
+    client = Counting()
+    alerts = DynamoAlerts(HotTable(cast("Any", client), HOT_TABLE))
+    (rule,) = (rule for rule in DEFAULT_RULES if rule.name == "low_soc")
+    alert, transitions = advance(rule, Alert(), [Reading(rule.metric, 1_000, 10, 5, 6)])
+    for number in range(30):
+        alerts.save(Device(DeviceKind.VEHICLE, f"v{number}"), rule, alert, transitions, version=0, now_ms=10**12)
+    client.queries = 0
+    assert alerts.page(rule=None, state=AlertState.PENDING, after=None, limit=1) == AlertPage([], None)
+    assert client.queries == 1

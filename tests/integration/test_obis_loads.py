@@ -51,12 +51,24 @@ def test_meter_readings_are_stored_by_register_and_bad_ones_named(loader: Loader
     assert json.loads(rejects[0]["raw"])["tags"]["muid"] == "m"
 
 
+def test_a_meter_may_be_named_by_an_integer(loader: Loader) -> None:
+    items = [obis_item(0) | {"tags": {"muid": muid, "quality": "measured"}} for muid in (12345, True, 1.5)]
+    assert counts(loader.drop(json.dumps({"data": items}), "drops/obis/file.json")) == (
+        "complete_with_rejects",
+        3,
+        1,
+        2,
+    )
+    assert [row["muid"] for row in loader.rows("obis_readings")] == ["12345"]
+
+
 def test_meter_readings_come_as_ndjson_and_as_csv_too(loader: Loader) -> None:
     lines = "\n".join(json.dumps(obis_item(minute)) for minute in (0, 15))
     assert counts(loader.drop(lines, "drops/obis/a.ndjson")) == ("complete", 2, 2, 0)
     rows = "muid,timestamp,code,value\nm,2023-02-01T00:30:00Z,1-0:1.29.0,0.5\nm,2023-02-01T00:45:00Z,nonsense,1\n"
     load = loader.drop(rows, "drops/obis/b.csv")
     assert counts(load) == ("complete_with_rejects", 2, 1, 1)
+    assert [(row["line"], row["raw"]) for row in loader.rejects(load)] == [("3", "m,2023-02-01T00:45:00Z,nonsense,1")]
     assert [row[0] for row in amounts(loader)] == ["00:00", "00:15", "00:30"]
     assert amounts(loader)[2][3] == "unspecified"
 

@@ -213,7 +213,7 @@ instants = st.sampled_from(STARTS)
 STORES = "abcdefgh"
 """Many at once, for a report costs more than the stores in it."""
 
-laws = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+laws = settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite

@@ -94,9 +94,9 @@ def test_of_a_store_named_twice_the_last_zone_counts_and_unknown_zones_are_rejec
 
 def test_a_file_without_one_good_row_fails_and_replaces_nothing(loader: Loader) -> None:
     loader.drop("store_id,timezone_str\na,America/Denver\n", ZONES)
-    load = loader.drop("store_id,timezone_str\na,Mars/Olympus\n", "drops/stores/timezones/worse.csv")
+    load = loader.drop("store_id,timezone_str\na,Mars/Olympus\nb,localtime\n", "drops/stores/timezones/worse.csv")
     assert (load.state.value, load.reason) == ("failed", "no row of the file is good, so the set stays as it was")
-    assert len(loader.rejects(load)) == 1
+    assert len(loader.rejects(load)) == 2
     assert sets(loader).zones(FOREVER_MS) == {"a": "America/Denver"}
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from wattline.domain.alerts import Alert, AlertState, Comparison, Reading, Rule, Transition, advance, may_change
 
-laws = settings(deadline=None, max_examples=200)
+laws = settings(max_examples=200)
 
 RULES = st.builds(
     lambda above, hold: (

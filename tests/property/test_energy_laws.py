@@ -23,7 +23,7 @@ from wattline.errors import InvalidRequest
 MINUTE = 60_000
 QUARTER = 15 * MINUTE
 
-laws = settings(deadline=None, max_examples=150)
+laws = settings(max_examples=150)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from wattline.loading import judging
 from wattline.loading.judging import Identifier, Instant, Judge, Number
 
 NOW = parse_instant("2024-06-14T12:00:00Z")
-SETTINGS = settings(max_examples=100, deadline=None)
+SETTINGS = settings(max_examples=100)
 
 
 def judged(judge: Judge, texts: list[str]) -> list[Any]:

@@ -40,18 +40,21 @@ def compacted(table: Table, rows: Rows) -> Rows:
 
 
 def expected(table: Table, rows: Rows) -> Rows:
-    """All sorted by all columns; what equals the one before but for `seq` goes; lone heartbeats have 0 for theirs."""
+    """All sorted by all columns; what equals the one before goes.
+
+    Of heartbeats `seq` does not count for that, and lone ones have 0 for theirs.
+    """
     order = [*table.sort, *(name for name in table.column_names if name not in table.sort)]
     ordered = sorted(rows, key=lambda row: [_bytes_first(row[name]) for name in order])
-    kept = [row for at, row in enumerate(ordered) if at == 0 or _said(row) != _said(ordered[at - 1])]
+    kept = [row for at, row in enumerate(ordered) if at == 0 or _said(table, row) != _said(table, ordered[at - 1])]
     if table not in HEARTBEATS.values():
         return kept
     moments = [list(group) for _, group in groupby(kept, key=lambda row: [row[name] for name in table.natural_key])]
     return [row | {SEQ: row[SEQ] if len(moment) > 1 else 0} for moment in moments for row in moment]
 
 
-def _said(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != SEQ}
+def _said(table: Table, row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != SEQ or table not in HEARTBEATS.values()}
 
 
 def _bytes_first(value: Any) -> Any:
@@ -63,6 +66,24 @@ def test_rows_come_in_the_tables_order_and_only_copies_go(case: tuple[Table, Row
     table, rows = case
     typed = arrow(table, rows).to_pylist()
     assert compacted(table, rows) == expected(table, typed)
+
+
+@given(landed())
+def test_what_holds_before_holds_after(case: tuple[Table, Rows]) -> None:
+    """The newest statement of each natural key, by receipt, `seq` and values, as the query's `latest` decides."""
+    table, rows = case
+    assert in_force(table, compacted(table, rows)) == in_force(table, arrow(table, rows).to_pylist())
+
+
+def in_force(table: Table, rows: Rows) -> dict[Any, Any]:
+    """What holds about each key, without `seq`."""
+    values = [name for name in table.column_names if name not in {*table.natural_key, table.received, SEQ}]
+    newest: dict[Any, Any] = {}
+    for row in rows:
+        key = tuple(row[name] for name in table.natural_key)
+        rank = (row[table.received], row[SEQ], [_bytes_first(row[name]) for name in values])
+        newest[key] = max(newest.get(key, rank), rank)
+    return {key: (rank[0], rank[2]) for key, rank in newest.items()}
 
 
 @given(landed())

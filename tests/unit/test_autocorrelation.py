@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from wattline.domain.autocorrelation import autocorrelation, hourly
@@ -33,7 +33,6 @@ def test_what_does_not_vary_has_no_correlation(series: list[float | None]) -> No
 VALUES = st.lists(st.none() | st.floats(0, 1000, allow_subnormal=False), max_size=40)
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_it_is_a_correlation_of_the_pairs_there_are(series: list[float | None]) -> None:
     for lag in autocorrelation(series, 20):
@@ -47,7 +46,6 @@ def test_it_is_a_correlation_of_the_pairs_there_are(series: list[float | None]) 
         assert (lag.band is None) == (len(pairs) < 2)
 
 
-@settings(deadline=None)
 @given(st.lists(st.none() | st.integers(0, 1000), max_size=40), st.integers(1, 100), st.integers(0, 1000))
 def test_neither_scale_nor_offset_matters(series: list[int | None], scale: int, offset: int) -> None:
     plain = autocorrelation(series, 10)

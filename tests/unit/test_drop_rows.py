@@ -292,6 +292,55 @@ def test_a_single_object_is_one_row(tmp_path: Path) -> None:
     assert [(line, reason) for line, reason, _ in rejects] == [(1, "temp: is a text")]
 
 
+@pytest.mark.parametrize(
+    "around",
+    [
+        {"errors": [], "readings": None},
+        {"page": {"items": [], "tags": ["a"]}, "readings": None},
+        {"errors": [{"code": 1}], "Data": None, "more": [{"code": 2}]},
+        {"response": {"tags": ["a"], "items": None}},
+        {"links": [], "rows": None},
+        {"tags": [["a"], [{}]], "measured": None},
+    ],
+)
+def test_the_rows_of_an_object_are_the_list_of_that_name_or_the_only_list_of_objects(
+    around: dict[str, Any], tmp_path: Path
+) -> None:
+    content = json.dumps(around).replace("null", json.dumps([item(), item(temp="x")]))
+    rows, rejects = read(content, tmp_path, Format.JSON)
+    assert values(rows) == [ROW]
+    assert [(line, reason) for line, reason, _ in rejects] == [(2, "temp: is a text")]
+
+
+def test_an_object_with_lists_of_other_things_is_one_row(tmp_path: Path) -> None:
+    rows, rejects = read(json.dumps(item(warnings=[], meta={"tags": ["a", 1]})), tmp_path, Format.JSON)
+    assert (values(rows), rejects) == ([ROW], [])
+
+
+def test_an_empty_list_of_rows_beside_other_objects_has_no_rows(tmp_path: Path) -> None:
+    content = json.dumps({"errors": [{"code": 1}], "readings": [], "more": [{}]})
+    assert read(content, tmp_path, Format.JSON) == ([], [])
+
+
+def test_two_lists_that_might_be_the_rows_are_told(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable, match=r"has the lists a, b\.c; call the one that holds the rows readings or data"):
+        read(json.dumps({"a": [item()], "b": {"c": [item()]}}), tmp_path, Format.JSON)
+
+
+@pytest.mark.parametrize("deep", [101, 1_500, 100_000])
+def test_json_that_nobody_meant_to_be_so_deep_is_refused_at_once(deep: int, tmp_path: Path) -> None:
+    content = f'[{json.dumps(item())}, {{"deviceId": {"[" * deep}{"]" * deep}}}]'
+    with pytest.raises(Unreadable, match=f"nested {deep + 2:,} deep; 100 is the most"):
+        read(content, tmp_path, Format.JSON)
+
+
+def test_a_deep_item_is_rejected_and_its_neighbour_taken(tmp_path: Path) -> None:
+    content = f'[{json.dumps(item())}, {{"deviceId": {"[" * 97}{"]" * 97}}}]'
+    rows, rejects = read(content, tmp_path, Format.JSON)
+    assert values(rows) == [ROW]
+    assert [(line, reason) for line, reason, _ in rejects] == [(2, "deviceId: is a list")]
+
+
 def test_integers_are_ids_by_their_decimal_text(tmp_path: Path) -> None:
     for form in JSON_FORMS:
         content, format_, _ = written([item(deviceId=12345678901234567890)], form)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattline.domain.links import Link, put_link, remove_link, within
+from wattline.domain.links import MAX_LINKS, Link, put_link, remove_link, within
 from wattline.errors import Conflict, InvalidRequest, NotFound
 
 
@@ -30,6 +30,13 @@ def test_links_that_touch_do_not_overlap() -> None:
 def test_links_that_overlap_conflict_and_the_other_is_named(there: Link, wanted: Link) -> None:
     with pytest.raises(Conflict, match="meter m feeds vehicle v1 from 1970-01-01"):
         put_link([there], wanted)
+
+
+def test_a_meter_has_room_for_so_many_links_and_says_so() -> None:
+    full = [link(n, n + 1) for n in range(MAX_LINKS)]
+    with pytest.raises(InvalidRequest, match="meter m has 3,000 links, the most there may be"):
+        put_link(full, link(MAX_LINKS, None))
+    assert put_link(full, link(MAX_LINKS - 1, None))[-1].to_ms is None, "the end of a link there is can change"
 
 
 def test_the_same_beginning_changes_the_end() -> None:

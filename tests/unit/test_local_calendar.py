@@ -104,7 +104,7 @@ def test_what_is_no_zone_is_refused(name: str) -> None:
         time_zone(name)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.sampled_from(ZONES),
     st.integers(utc("1990-01-01T00:00:00Z") // INTERVAL_MS, utc("2030-01-01T00:00:00Z") // INTERVAL_MS),
@@ -129,7 +129,7 @@ def test_buckets_share_out_the_range_without_gap_or_overlap(
             assert len({local(part.start_ms, zone).date().replace(day=1) for part in unit.parts}) == 1
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.sampled_from(ZONES), st.dates(date(1990, 1, 1), date(2030, 1, 1)))
 def test_a_day_begins_when_its_date_does(zone_name: str, day: date) -> None:
     zone = time_zone(zone_name)

@@ -37,6 +37,8 @@ LISTED = ("metric", "state", "since_ms", "value", "fired_ms")
 """What the index holds beside keys."""
 TRANSITION = "TRANSITION#"
 KEPT_MS = 30 * DAY_MS
+EXAMINED = 1_000
+"""Index items that one query looks at when only some states are wanted; some 200 kB."""
 
 _OPEN = "OPEN"
 _OUTBOX = "OUTBOX"
@@ -83,7 +85,8 @@ class DynamoAlerts:
             # a blank sorts before whatever an id may go on with
             f"{after} " if after else prefix or " ",
             f"{prefix}~",
-            limit=limit + 1,  # one more tells whether a next page exists
+            # one more tells whether a next page exists; of those in other states many are passed over at once
+            limit=limit + 1 if state is None else max(limit + 1, EXAMINED),
             only={"state": {"S": state.value}} if state else None,
         )
         last = None

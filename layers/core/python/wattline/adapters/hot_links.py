@@ -37,8 +37,9 @@ class DynamoLinks:
         before, found_version = self.of_meter(meter_id)
         if found_version != version:
             return False
-        gone = [link for link in before if link not in links]
-        new = [link for link in links if link not in before]
+        there, wanted = set(before), set(links)
+        gone = [link for link in before if link not in wanted]
+        new = [link for link in links if link not in there]
         kept_keys = {_vehicle_key(link) for link in new}
         meter = self._table.conditional_put(
             {

@@ -16,7 +16,7 @@ SEQ = "seq"
 
 
 def in_order(table: Table, rows: pa.Table) -> pa.Table:
-    """The rows by the table's sort, without those that equal another in every column but `seq`, as `distinct` says.
+    """The rows by the table's sort, without those that are deliveries of another one repeated, as `_distinct` says.
 
     `rows` are of the table's columns, in flight form (see `parquet_files`); so is the answer. Of heartbeats that are
     alone in their moment `seq` becomes 0: an order of one, which costs half the bytes. Statements of other tables meet
@@ -30,24 +30,29 @@ def in_order(table: Table, rows: pa.Table) -> pa.Table:
         order = _settled(table, rows, order, shared)
         shared = _shared(moments.take(order))
     ordered = rows.take(order)
-    if table not in HEARTBEATS.values():
+    if not _seq_becomes_0(table):
         return ordered
     seq = pc.if_else(shared, one_chunk(ordered[SEQ]), 0)
     return ordered.set_column(ordered.column_names.index(SEQ), SEQ, seq)
 
 
-def distinct(rows: pa.Table) -> Array:
-    """Which of sorted rows differ from the one before in any column but `seq`; the others are deliveries repeated.
+def _distinct(table: Table, rows: pa.Table) -> Array:
+    """Which of sorted rows differ from the one before in any column; the others are deliveries repeated.
 
-    A statement that repeats earlier values later is kept. One between the two may still be on its way, or, where
-    pieces overlap, lie under another key; without the repeat it would win.
+    A statement that repeats earlier values later is kept. One between the two may have been said, may still be on its
+    way, or, where pieces overlap, lie under another key; without the repeat it would win. Of heartbeats `seq` does not
+    count: here it may have become 0 since the first delivery, and what lies between two is sorted between them.
     """
     repeated: Array = pa.repeat(True, max(0, len(rows) - 1))
     for name in rows.column_names:
-        if name != SEQ:
+        if name != SEQ or not _seq_becomes_0(table):
             column = one_chunk(rows[name])
             repeated = pc.and_(repeated, pc.equal(column[1:], column[:-1]))
     return pa.concat_arrays([pa.array([True] * min(1, len(rows)), pa.bool_()), pc.invert(repeated)])
+
+
+def _seq_becomes_0(table: Table) -> bool:
+    return table in HEARTBEATS.values()
 
 
 def _moments(table: Table, rows: pa.Table) -> Array:
@@ -71,7 +76,7 @@ def _settled(table: Table, rows: pa.Table, order: Array, shared: Array) -> Array
     places = order.filter(shared)
     among = pa.table([_comparable(column) for column in rows.take(places).columns], rows.column_names)
     by = pc.sort_indices(among, [(name, "ascending") for name in _columns_in_order(table)])
-    kept = distinct(among.take(by))
+    kept = _distinct(table, among.take(by))
     every = pa.repeat(True, len(order))
     return pc.replace_with_mask(order, shared, places.take(by)).filter(pc.replace_with_mask(every, shared, kept))
 

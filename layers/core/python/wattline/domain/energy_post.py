@@ -25,7 +25,10 @@ MAX_INTERVALS = 5_000
 MAX_READINGS = 15 * MAX_INTERVALS
 """One-minute readings for as many quarter hours as a post may cover."""
 
-FILE_DROP_HINT = "send more as a file drop: put it in the bucket under drops/energy/"
+FILE_DROP_HINT = (
+    "send more as a file: a CSV with the columns spaceship_id, units, datetime and value, put into the bucket under "
+    "drops/energy/"
+)
 
 
 class Units(StrEnum):

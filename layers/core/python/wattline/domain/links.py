@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from wattline.domain.instants import format_instant
 from wattline.errors import Conflict, InvalidRequest, NotFound
 
+MAX_LINKS = 3_000
+"""Of a meter: they are changed as a whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -30,7 +33,8 @@ class Link:
 def put_link(links: Sequence[Link], wanted: Link) -> list[Link]:
     """The meter's links with one more, or with the same one's end changed.
 
-    Raises InvalidRequest for an empty link, Conflict when another link of the meter holds at the same time.
+    Raises InvalidRequest for an empty link and for one too many, Conflict when another link of the meter holds at the
+    same time.
     """
     if wanted.to_ms is not None and wanted.to_ms <= wanted.from_ms:
         raise InvalidRequest.of_field("to", "must lie after from")
@@ -42,6 +46,8 @@ def put_link(links: Sequence[Link], wanted: Link) -> list[Link]:
                 f"meter {link.meter_id} feeds vehicle {link.vehicle_id} from {format_instant(link.from_ms)} {until}; "
                 "end that link first"
             )
+    if len(others) >= MAX_LINKS:
+        raise InvalidRequest(f"meter {wanted.meter_id} has {MAX_LINKS:,} links, the most there may be; delete old ones")
     return sorted([*others, replace(wanted)], key=lambda link: link.from_ms)
 
 

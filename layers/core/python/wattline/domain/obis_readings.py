@@ -73,6 +73,8 @@ def _envelope(item: object, now_ms: int) -> tuple[str, int, str, Mapping[str, ob
     if not isinstance(tags, Mapping):
         raise ValueError("tags: is missing, or not an object")
     muid = tags.get("muid")
+    if type(muid) is int:
+        muid = str(muid)
     if not isinstance(muid, str) or not _MUID.fullmatch(muid):
         raise ValueError(f"tags.muid: must match ^{_MUID.pattern}$")
     quality = tags.get("quality", UNSPECIFIED)

@@ -51,4 +51,4 @@ def zone_name(text: str) -> str:
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(available_timezones()) - {"localtime", "Factory"}  # of this machine, and of none

@@ -1,9 +1,10 @@
 """JSON and NDJSON as blocks of raw columns, judged by the same judges as CSV's."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
-from itertools import islice
+from itertools import accumulate, islice, repeat
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,14 @@ from wattline.loading.staging import Unreadable
 
 ITEMS = 50_000
 """Rows in a block."""
+
+ROWS = ("readings", "data", "items")
+"""What the list of rows inside an object is called."""
+
+DEEPEST = 100
+"""Lists and objects inside each other."""
+
+_DEEPER = {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}
 
 Items = Iterator[tuple[int, Any, int]]
 """The number of a row (a line, or a position in the list, from 1), its content, and how far the file is read."""
@@ -36,35 +45,62 @@ def ndjson_items(path: Path, reject: Reject) -> Items:
                 reject(line, f"the line is not JSON: {error}", shown(raw_line))
 
 
-def json_items(path: Path) -> Items:
-    """The objects of a list, of the first list inside an object (`{"readings": [...]}`), or a single object.
+def json_items(path: Path, names: Collection[str] = ROWS) -> Items:
+    """The objects of a list, of a list inside an object, or a single object.
 
-    Raises Unreadable before the first of them when the file is not JSON: it is read twice.
+    Inside an object it is the list of one of these names, wherever it stands, or the only list of objects. Raises
+    Unreadable before the first of them when the file is not JSON, or when nothing tells which list it is.
     """
-    try:
-        prefix = _list_prefix(path)
-    except (JSONError, ValueError) as error:
-        raise Unreadable(
-            f"the file is not JSON: {_one_line(error)}; objects one a line belong into a .ndjson"
-        ) from error
+    check_json(path)
+    prefix = _list_prefix(path, names)
     with path.open("rb") as file:
         for number, item in enumerate(ijson.items(file, prefix), start=1):
             yield number, item, file.tell()
 
 
-def _list_prefix(path: Path) -> str:
-    """Where ijson finds the rows. Raises what ijson does where the file is not JSON."""
-    found = ""
+def check_json(path: Path) -> None:
+    """Read all of it once. Raises Unreadable where it is not JSON, or so deep that nobody meant it."""
+    try:
+        with path.open("rb") as file:
+            events = map(itemgetter(0), ijson.basic_parse(file))
+            deepest = max(accumulate(map(_DEEPER.get, events, repeat(0))), default=0)
+    except (JSONError, ValueError) as error:
+        raise Unreadable(
+            f"the file is not JSON: {_one_line(error)}; objects one a line belong into a .ndjson"
+        ) from error
+    if deepest > DEEPEST:
+        raise Unreadable(f"lists and objects are nested {deepest:,} deep; {DEEPEST} is the most that is read")
+
+
+def _list_prefix(path: Path, names: Collection[str]) -> str:
+    """Where ijson finds the rows."""
+    empty: str | None = None
+    of_objects: list[str] = []
+    lists, begun = 0, False
     with path.open("rb") as file:
-        events = ijson.parse(file)
-        for prefix, event, _ in events:
+        for prefix, event, _ in ijson.parse(file):
+            if begun:
+                of, begun = prefix.removesuffix(".item"), False
+                is_named = of.rpartition(".")[2].lower() in names
+                if event == "end_array":
+                    empty = of if is_named and empty is None else empty
+                elif is_named:
+                    return f"{of}.item"
+                elif event == "start_map":
+                    of_objects.append(of)
             if event == "start_array":
-                found = f"{prefix}.item".lstrip(".")
-                break
-    with path.open("rb") as file:
-        for _ in ijson.items(file, "nothing of this name, so that all is read and none of it kept"):
-            pass
-    return found
+                if not prefix:
+                    return "item"
+                lists, begun = lists + 1, not lists
+            elif event == "end_array":
+                lists -= 1
+    if empty is not None:
+        return f"{empty}.item"
+    if len(of_objects) > 1:
+        raise Unreadable(
+            f"the file has the lists {', '.join(of_objects)}; call the one that holds the rows {' or '.join(names)}"
+        )
+    return f"{of_objects[0]}.item" if of_objects else ""
 
 
 def _one_line(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -87,6 +87,13 @@ class ReplacesAtOnce(Protocol):
 
     def drop_again(self, load_id: str, received_ms: int, to: Stores) -> None:
         """The file of a load that is complete was dropped once more. Raises TransientError."""
+
+
+@runtime_checkable
+class LoadsAgain(Protocol):
+    """A kind whose rows hold from their drop on and have no time of their own: dropped again, they hold again."""
+
+    loads_again: Literal[True]
 
 
 def good_rows(drop: Drop, columns: Sequence[Column], progress: Progress) -> Iterator[pa.Table]:

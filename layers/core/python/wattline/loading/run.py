@@ -10,7 +10,7 @@ from typing import TextIO
 
 from wattline.domain.loads import Load, LoadState, load_id, parse_drop
 from wattline.errors import Conflict, NotFound, TransientError
-from wattline.loading.kind import Drop, ReplacesAtOnce, Stores
+from wattline.loading.kind import Drop, LoadsAgain, ReplacesAtOnce, Stores
 from wattline.loading.kinds import KINDS, kind_of
 from wattline.loading.lines import RAW_SHOWN
 from wattline.loading.staging import MAX_BYTES, Unreadable, stage
@@ -70,11 +70,14 @@ def take_drop(dropped: Dropped, means: Means) -> Load:
 
 
 def _drop_again(dropped: Dropped, known: Load, means: Means) -> None:
-    """Rows are stored once; a set that others have replaced since is in force again, as of this drop."""
+    """Rows with a time are stored once; what holds as of the drop holds again, and the complete load stays as it is."""
     kind = kind_of(known.kind)
-    if isinstance(kind, ReplacesAtOnce):
-        with suppress(NotFound, Conflict):  # the object is gone or another by now, and so is the reason
+    with suppress(NotFound, Conflict):  # the object is gone or another by now, and so is the reason
+        if isinstance(kind, ReplacesAtOnce):
             kind.drop_again(known.load_id, means.drops.received(dropped.key, dropped.etag), means.stores)
+        elif isinstance(kind, LoadsAgain):
+            with TemporaryDirectory() as folder:
+                _Run(known, Path(folder), means).take(dropped)
 
 
 def _end(means: Means, load: Load, state: LoadState, reason: str | None = None) -> Load:

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from itertools import islice
 from json import dumps
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ijson.backends import yajl2_c as ijson
-from ijson.common import JSONError
 
 from wattline.domain.alerts import Device, DeviceKind, Reading
 from wattline.domain.batteries import MICRO, Battery, Point, latest_of, merge
 from wattline.domain.battery_responses import SeriesJudge, judge_asset, judge_device_id
 from wattline.domain.loads import DROPS, Format
-from wattline.loading.json_rows import json_items
+from wattline.loading.json_rows import check_json, json_items
 from wattline.loading.kind import Drop, Progress, Stores
 from wattline.loading.lines import RAW_SHOWN
 from wattline.loading.staging import Unreadable
@@ -36,7 +35,9 @@ _INSIDE = {"map_key", "end_map", "end_array"}
 
 
 class AssetsKind:
-    """The list of assets: descriptions and states."""
+    """The list of assets: descriptions and states, as of the drop."""
+
+    loads_again: Literal[True] = True
 
     def load(self, drop: Drop, to: Stores, progress: Progress) -> None:
         """Nothing for the history: a description is what holds now."""
@@ -44,7 +45,7 @@ class AssetsKind:
         if not any(prefix == "items" and event == "start_array" for prefix, event, _ in _events(drop.path)):
             raise Unreadable('the file has no list of items; a response looks like {"items": [{"deviceId": ...}]}')
         described: dict[str, Battery] = {}
-        for number, item, position in json_items(drop.path):
+        for number, item, position in json_items(drop.path, ("items",)):
             try:
                 device_id, description = judge_asset(item, drop.received_ms, number)
             except ValueError as refusal:
@@ -148,11 +149,9 @@ def _outline(path: Path) -> list[_Series]:
 
 
 def _events(path: Path) -> Iterator[tuple[str, str, Any]]:
+    check_json(path)
     with path.open("rb") as file:
-        try:
-            yield from ijson.parse(file)
-        except (JSONError, ValueError) as error:
-            raise Unreadable(f"the file is not JSON: {error}") from error
+        yield from ijson.parse(file)
 
 
 def _raw(item: object) -> str:

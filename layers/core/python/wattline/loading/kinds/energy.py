@@ -32,10 +32,14 @@ from wattline.ports import Received
 from wattline.services.energy import HOT_WINDOW_MS, energy_batch
 from wattline.tables import ENERGY_INTERVALS
 
+MAX_DIGITS = 9
+"""Of a number of minutes, leading zeros included."""
+
 
 def _minutes(text: str) -> int:
-    if text.isascii() and text.isdecimal() and 1 <= int(text[:5]) <= MAX_STEP_MINUTES:
-        return int(text)
+    minutes = int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS else 0
+    if 1 <= minutes <= MAX_STEP_MINUTES:
+        return minutes
     raise ValueError(f"must be a whole number from 1 to {MAX_STEP_MINUTES:,}")
 
 

@@ -1,6 +1,5 @@
 """`drops/obis`: smart meters' readings, as their API answers them, or a register a row in a CSV."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
@@ -11,9 +10,9 @@ from wattline.domain.loads import Format
 from wattline.domain.obis import ObisCode
 from wattline.domain.obis_readings import JudgedItem, judge_item
 from wattline.loading.columns import LINE, Column
-from wattline.loading.json_rows import json_items, ndjson_items
+from wattline.loading.json_rows import json_items, ndjson_items, raw_json
 from wattline.loading.judging import Text
-from wattline.loading.kind import Drop, Progress, Stores, good_rows
+from wattline.loading.kind import Drop, LateRejects, Progress, Stores, good_rows
 from wattline.services.meter_readings import reading_row
 from wattline.tables import OBIS_READINGS
 
@@ -21,7 +20,7 @@ BLOCK = 20_000
 """Items whose rows are gathered at once."""
 
 _Judged = Iterator[tuple[int, Any, JudgedItem, int]]
-"""The number of an item, the item, what is good of it, and how far the file is read."""
+"""The number of an item, the item (None of a CSV: its lines say more), what is good of it, how far the file is read."""
 
 
 def _as_it_is(text: str) -> str:
@@ -45,6 +44,7 @@ class ObisKind:
         landing = to.landing(OBIS_READINGS, drop)
         registers: dict[str, set[ObisCode]] = defaultdict(set)
         judged = _judged(drop, progress)
+        refused = LateRejects(drop, progress)
         while block := list(islice(judged, BLOCK)):
             rows = []
             for line, item, found, _ in block:
@@ -52,10 +52,14 @@ class ObisKind:
                 for reading in found.readings:
                     registers[reading.muid].add(reading.code)
                 for reason in found.reasons:
-                    progress.reject(line, reason, json.dumps(item, default=str))
+                    if item is None:
+                        refused.add(line, reason)
+                    else:
+                        progress.reject(line, reason, raw_json(item))
             landing.add_batch(Batch(OBIS_READINGS, tuple(rows)))
             progress.stored(len(rows))
             progress.read_to(block[-1][3])
+        refused.flush()
         landing.flush()
         for muid, codes in registers.items():
             to.smart_meters.remember(muid, codes)
@@ -65,7 +69,7 @@ def _judged(drop: Drop, progress: Progress) -> _Judged:
     if drop.format is Format.CSV:
         for rows in good_rows(drop, CSV_COLUMNS, progress):
             for row in rows.to_pylist():
-                yield row[LINE], row, judge_item(_item(row), drop.now_ms), drop.size
+                yield row[LINE], None, judge_item(_item(row), drop.now_ms), drop.size
         return
     items = json_items(drop.path) if drop.format is Format.JSON else ndjson_items(drop.path, progress.reject)
     for number, item, position in items:
