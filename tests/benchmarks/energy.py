@@ -169,7 +169,7 @@ def bytes_at_rest() -> None:
         f"{len(rows):,} history rows of energy_intervals",
         "bytes/row",
         [
-            Row("landing object (sorted, delta-encoded, zstd 3)", len(ours) / len(rows)),
+            Row("landing object (sorted, delta-encoded, snappy)", len(ours) / len(rows)),
             Row("the same rows with pyarrow's defaults", naive.tell() / len(rows)),
         ],
     )
