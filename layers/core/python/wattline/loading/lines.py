@@ -35,6 +35,9 @@ class Block:
     overlong: list[tuple[int, str]] = field(default_factory=list)
     """Lines that are left out of `data` (an empty line stands there), with their beginnings."""
 
+    _found: tuple[int, list[int]] = field(default=(-1, []), init=False, repr=False)
+    """The stride that was asked for last, and where its line feeds are."""
+
     @property
     def lines(self) -> int:
         """How many line feeds there are."""
@@ -57,8 +60,9 @@ class Block:
         feeds, start = line - self.first_line, 0
         if feeds:
             stride = bisect_left(self._before, feeds) - 1
-            places = pc.indices_nonzero(self._feeds.slice(stride * _STRIDE, _STRIDE))
-            start = stride * _STRIDE + places[feeds - self._before[stride] - 1].as_py() + 1
+            if stride != self._found[0]:
+                self._found = stride, pc.indices_nonzero(self._feeds.slice(stride * _STRIDE, _STRIDE)).to_pylist()
+            start = stride * _STRIDE + self._found[1][feeds - self._before[stride] - 1] + 1
         end = self.data.find(b"\n", start)
         return shown(self.data[start : None if end < 0 else end])
 
