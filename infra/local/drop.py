@@ -4,18 +4,22 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from infra.local.cloud import ROOT, outputs_of
 from infra.local.processes import LocalRunError
 from wattline.domain.loads import DROPS, load_id
 from wattline.loading.kinds import KINDS
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _ANNOUNCED_WITHIN_SECONDS = 60
 
@@ -30,16 +34,11 @@ def main() -> int:
         outputs = outputs_of(asked.outputs)
         identity = load_id(key, put(outputs, key, asked.file))
         print(f"s3://{outputs['bucket']}/{key}  load {identity}")
-        load = _follow(outputs, identity)
-    except (LocalRunError, BotoCoreError, httpx.HTTPError) as error:
+        load = follow(outputs, identity)
+    except (LocalRunError, Boto3Error, BotoCoreError, ClientError, httpx.HTTPError) as error:
         print(f"\nwattline: {error}", file=sys.stderr)
         return 1
-    print(
-        f"{load['state']}: {load['rows_read']:,} rows read, {load['rows_stored']:,} stored, "
-        f"{load['rows_rejected']:,} rejected" + (f"; {load['reason']}" if load["reason"] else "")
-    )
-    if load["rejects_url"]:
-        print(f"rejects: {load['rejects_url']}")
+    print(told(load))
     return 1 if load["state"] == "failed" else 0
 
 
@@ -54,7 +53,15 @@ def _arguments() -> argparse.Namespace:
 
 def put(outputs: dict[str, str], key: str, file: Path) -> str:
     """Drop a file; the new object's ETag."""
-    s3 = boto3.client(
+    s3 = client_of(outputs)
+    s3.upload_file(str(file), outputs["bucket"], key)
+    etag: str = s3.head_object(Bucket=outputs["bucket"], Key=key)["ETag"]
+    return etag.strip('"')
+
+
+def client_of(outputs: dict[str, str]) -> "S3Client":
+    """A client of a local stack's bucket."""
+    return boto3.client(
         "s3",
         endpoint_url=outputs["endpoint_url"],
         region_name=outputs["region"],
@@ -62,12 +69,18 @@ def put(outputs: dict[str, str], key: str, file: Path) -> str:
         aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
         config=Config(s3={"addressing_style": "path"}),
     )
-    s3.upload_file(str(file), outputs["bucket"], key)
-    etag: str = s3.head_object(Bucket=outputs["bucket"], Key=key)["ETag"]
-    return etag.strip('"')
 
 
-def _follow(outputs: dict[str, str], identity: str) -> dict[str, Any]:
+def told(load: dict[str, Any]) -> str:
+    """How a load ended."""
+    counts = f"{load['rows_read']:,} rows read, {load['rows_stored']:,} stored, {load['rows_rejected']:,} rejected"
+    reason = f"; {load['reason']}" if load["reason"] else ""
+    rejects = f"\nrejects: {load['rejects_url']}" if load["rejects_url"] else ""
+    return f"{load['state']}: {counts}{reason}{rejects}"
+
+
+def follow(outputs: dict[str, str], identity: str) -> dict[str, Any]:
+    """A load's progress to its end, and the load. Raises LocalRunError where nobody takes it up."""
     columns = (TextColumn("{task.description:>22}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"))
     headers = {"Authorization": f"Bearer {outputs['token']}"}
     started = time.monotonic()

@@ -17,16 +17,17 @@ import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
-import boto3
 import httpx
-from botocore.config import Config
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.local.cloud import ROOT, outputs_of
+from infra.local.drop import client_of, follow, told
 from infra.local.processes import LocalRunError
 from wattline.domain.battery_responses import judge_device_id
+from wattline.domain.loads import load_id
 
 TIMEOUT = httpx.Timeout(30, connect=5)
 ATTEMPTS = 4
@@ -157,39 +158,30 @@ def _name(body: bytes) -> str:
     return f"{sha256(body).hexdigest()[:16]}.json"
 
 
-def bucket_of(outputs: dict[str, Any]) -> Put:
-    """The way into the bucket of a local stack, by its outputs file."""
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=outputs["endpoint_url"],
-        region_name=outputs["region"],
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
-        config=Config(s3={"addressing_style": "path"}),
-    )
-
-    def put(key: str, body: bytes) -> None:
-        s3.put_object(Bucket=outputs["bucket"], Key=key, Body=body, ContentType="application/json")
-
-    return put
-
-
 def main() -> int:
-    """Exit code 0, or 1 with what could not be fetched."""
+    """Exit code 0 when all that was fetched is loaded; 1 with what could not be fetched, or failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("source")
     parser.add_argument("--outputs", type=Path, default=ROOT / ".local" / "outputs.json")
     asked = parser.parse_args()
+    dropped: list[str] = []
     try:
         outputs = outputs_of(asked.outputs)
-        api = BatteryApi(asked.source, token=os.environ.get("BATTERY_API_TOKEN"))
-        for line in sync(api, bucket_of(outputs)):
+        bucket = client_of(outputs)
+
+        def put(key: str, body: bytes) -> None:
+            answer = bucket.put_object(Bucket=outputs["bucket"], Key=key, Body=body, ContentType="application/json")
+            dropped.append(load_id(key, answer["ETag"].strip('"')))
+
+        for line in sync(BatteryApi(asked.source, token=os.environ.get("BATTERY_API_TOKEN")), put):
             print(line, flush=True)
-    except LocalRunError as error:
+        loads = [follow(outputs, identity) for identity in dropped]
+    except (LocalRunError, Boto3Error, BotoCoreError, ClientError, httpx.HTTPError) as error:
         print(f"\nwattline: {error}", file=sys.stderr)
         return 1
-    print(f"the loads: {outputs['api_url']}/v1/loads")
-    return 0
+    for load in loads:
+        print(told(load))
+    return 1 if any(load["state"] == "failed" for load in loads) else 0
 
 
 if __name__ == "__main__":
