@@ -303,6 +303,16 @@ def test_loads_are_listed_newest_first_by_state_and_page(bench: Loader) -> None:
     assert all_pages(LoadState.QUEUED, 5) == []
 
 
+def test_a_file_that_failed_and_is_dropped_again_is_the_newest_load(bench: Loader) -> None:
+    now = now_ms()
+    failed = bench.at(now).drop("soc\n")
+    bench.at(now + 1_000).drop(HEADER + ROW, "drops/vehicles/other.csv")
+    again = bench.at(now + 2_000).drop("soc\n")
+    assert (again.load_id, again.started_ms) == (failed.load_id, now + 2_000)
+    listed = bench.means.loads.page(state=None, after=None, limit=10, now_ms=now).loads
+    assert [load.key for load in listed] == ["drops/vehicles/file.csv", "drops/vehicles/other.csv"]
+
+
 def test_a_load_that_nobody_finishes_is_seen_and_found_as_failed(bench: Loader) -> None:
     loads = bench.means.loads
     loads.save(load_at(1, LoadState.RUNNING, NOW))

@@ -53,7 +53,7 @@ def take_drop(dropped: Dropped, means: Means) -> Load:
     if known and known.state in {LoadState.COMPLETE, LoadState.COMPLETE_WITH_REJECTS}:
         _drop_again(dropped, known, means)
         return known
-    started = known.started_ms if known else now
+    started = known.started_ms if known and not known.state.is_final else now
     load = Load(identity, dropped.key, "unknown", LoadState.RUNNING, started, now)
     try:
         with TemporaryDirectory() as folder:
