@@ -19,8 +19,8 @@ STATE_OF_CHARGE = "StateOfChargePercentage"
 ENERGY_IN = "BatteryImportKwh"
 ENERGY_OUT = "BatteryExportKwh"
 
-MAX_METRICS = 1_000
-"""What the live state of one battery shows at most: those heard of last."""
+MAX_METRICS = 500
+"""What the live state of one battery shows at most: those heard of last. Names of the longest characters fit one item."""
 
 
 def is_register(metric: str) -> bool:
