@@ -20,7 +20,7 @@ ENERGY_IN = "BatteryImportKwh"
 ENERGY_OUT = "BatteryExportKwh"
 
 MAX_METRICS = 500
-"""What the live state of one battery shows at most: those heard of last. Names of the longest characters fit one item."""
+"""What the live state of one battery shows at most: those heard of last. With the longest names they fit an item."""
 
 
 def is_register(metric: str) -> bool:
