@@ -26,7 +26,7 @@ MAX_READINGS = 15 * MAX_INTERVALS
 """One-minute readings for as many quarter hours as a post may cover."""
 
 FILE_DROP_HINT = (
-    "send more as a file: a CSV with the columns spaceship_id, units, datetime and value, put into the bucket under "
+    "send more as a file drop: a CSV with the columns spaceship_id, units, datetime and value, put into the bucket under "
     "drops/energy/"
 )
 
