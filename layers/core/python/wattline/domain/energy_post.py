@@ -26,8 +26,8 @@ MAX_READINGS = 15 * MAX_INTERVALS
 """One-minute readings for as many quarter hours as a post may cover."""
 
 FILE_DROP_HINT = (
-    "send more as a file drop: a CSV with the columns spaceship_id, units, datetime and value, put into the bucket under "
-    "drops/energy/"
+    "send more as a file drop: a CSV with the columns spaceship_id, units, datetime and value, put into the bucket "
+    "under drops/energy/"
 )
 
 
