@@ -67,7 +67,8 @@ class _HotRows:
 
     def add(self, rows: pa.Table) -> None:
         """Rows in flight form, with the columns of the history table."""
-        self._gathered.append(rows)
+        if len(rows):  # of none a table would keep its dictionaries, and a file of old rows has many such blocks
+            self._gathered.append(rows)
         self._rows += len(rows)
         if self._rows >= HOT_ROWS:
             self.flush()
